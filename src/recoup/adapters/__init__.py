@@ -1,0 +1,1 @@
+"""One file per outside thing. Only app.py imports from here."""

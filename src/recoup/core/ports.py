@@ -1,0 +1,148 @@
+"""What Recoup asks of the outside world, as Protocols. Adapters implement them; tests and the demo may stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, BinaryIO, Protocol
+
+# ---------------------------------------------------------------- stored bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BlobInfo:
+    """What a store says of one object: key, size in bytes, ETag (opaque, changes with the content), last change (UTC)."""
+
+    key: str
+    size: int
+    etag: str
+    modified: datetime
+
+
+class BlobStore(Protocol):
+    """Bytes under keys, in a folder or in S3. Keys use ``/`` and never start with it.
+
+    Every method raises Unavailable when the store does not answer (after the adapter's own bounded retries),
+    Misconfigured when it refuses our credentials or the bucket is not there, and NotFound for a missing key.
+    """
+
+    name: str
+    """How a person would name it: ``s3://bucket`` or the folder."""
+
+    def list(self, prefix: str, *, start_after: str = "") -> Iterator[BlobInfo]:
+        """Yield every object whose key starts with ``prefix``, page by page; the order is not promised.
+
+        A failure in the middle raises: a list that ended is complete.
+        """
+        ...
+
+    def head(self, key: str) -> BlobInfo:
+        """Return what is known of one object."""
+        ...
+
+    def open(self, key: str, *, if_match: str | None = None) -> AbstractContextManager[BinaryIO]:
+        """Open one object for streaming reads; ``if_match`` raises Changed when its ETag is another.
+
+        A body that ends early raises Unavailable on the read that notices.
+        """
+        ...
+
+    def put(self, key: str, body: BinaryIO, *, media_type: str) -> BlobInfo:
+        """Write an object whole or not at all, replacing what was there."""
+        ...
+
+    def put_if_absent(self, key: str, body: BinaryIO, *, media_type: str) -> BlobInfo:
+        """Write an object whole or not at all; raise Conflict when the key is taken."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; a missing one is fine."""
+        ...
+
+    def link(self, key: str, *, name: str, expires: timedelta) -> str | None:
+        """Return an address that downloads the object as ``name``, or None where we must serve it ourselves."""
+        ...
+
+
+OpenStore = Callable[[str], BlobStore]
+"""Opens a store by address: ``s3://bucket[?endpoint=…&region=…]`` or a folder. Picklable, for child processes."""
+
+# ---------------------------------------------------------------- effects on the outside world
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What the outbox hands to a channel: its key, the frozen payload, and how often it was handed before."""
+
+    key: str
+    payload: bytes
+    headers: Mapping[str, str]
+    handings: int
+    """How many hand-overs were begun before this one (0 the first time)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The far side took it. ``reference`` is its name for it; ``answer`` is what it said, kept as evidence."""
+
+    reference: str
+    answer: dict[str, Any] = field(default_factory=dict)
+
+
+class Refused(Exception):  # noqa: N818 - a word of the house: a delivery is refused
+    """The far side said no, and nothing happened there. ``permanent``: asking again unchanged would be refused again."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        permanent: bool,
+        retry_after: timedelta | None = None,
+        answer: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.answer = answer or {}
+
+
+class ChannelDown(Exception):  # noqa: N818 - a word of the house: the channel is stopped as a whole
+    """Our credentials or settings fail, for every parcel alike: the whole channel stops until a person mends it."""
+
+
+class Unknown(Exception):  # noqa: N818 - a word of the house: the third outcome
+    """Bytes went out on which the far side could act, and no answer that we can read came back."""
+
+    def __init__(self, reason: str, *, answer: dict[str, Any] | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.answer = answer or {}
+
+
+class Handover(Protocol):
+    """A parcel on the doorstep: everything is ready and nothing has happened yet."""
+
+    def send(self) -> Receipt:
+        """Send the byte that the far side can act on, and wait for its answer.
+
+        Raise Refused, ChannelDown or Unknown; any other exception is taken as Unknown.
+        """
+        ...
+
+
+class Channel(Protocol):
+    """One way out of the house."""
+
+    name: str
+    dedupes: bool
+    """The far side tells a second copy of a parcel from a new one: an unknown one may be handed again."""
+
+    def prepare(self, parcel: Parcel) -> AbstractContextManager[Handover]:
+        """Connect, sign in, announce: everything before the byte that counts.
+
+        Raise Refused or ChannelDown; any other exception means that nothing was sent, and is retried.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""What every area uses: journal, owed items, files, outbox, messages, controls, jobs."""
