@@ -1,4 +1,4 @@
-"""What Recoup asks of the outside world, as Protocols. Adapters implement them; tests and the demo may stand in."""
+"""What Recoup asks of the outside world, as Protocols; adapters implement them, tests may stand in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Protocol
 
 @dataclass(frozen=True, slots=True)
 class BlobInfo:
-    """What a store says of one object: key, size in bytes, ETag (opaque, changes with the content), last change (UTC)."""
+    """What a store says of one object: key, size in bytes, last change (UTC), ETag (another content, another ETag)."""
 
     key: str
     size: int
@@ -62,12 +62,12 @@ class BlobStore(Protocol):
         ...
 
     def link(self, key: str, *, name: str, expires: timedelta) -> str | None:
-        """Return an address that downloads the object as ``name``, or None where we must serve it ourselves."""
+        """Return an address that downloads the object as ``name``, or None where we serve it ourselves."""
         ...
 
 
 OpenStore = Callable[[str], BlobStore]
-"""Opens a store by address: ``s3://bucket[?endpoint=…&region=…]`` or a folder. Picklable, for child processes."""
+"""Opens a store by address, ``s3://bucket[?endpoint=…&region=…]`` or a folder; picklable for child processes."""
 
 # ---------------------------------------------------------------- effects on the outside world
 
@@ -85,14 +85,17 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The far side took it. ``reference`` is its name for it; ``answer`` is what it said, kept as evidence."""
+    """The far side took it: ``reference`` is its name for it, ``answer`` what it said, kept as evidence."""
 
     reference: str
     answer: dict[str, Any] = field(default_factory=dict)
 
 
-class Refused(Exception):  # noqa: N818 - a word of the house: a delivery is refused
-    """The far side said no, and nothing happened there. ``permanent``: asking again unchanged would be refused again."""
+class Refused(Exception):
+    """The far side said no, and nothing happened there.
+
+    ``permanent``: asking again unchanged would be refused again.
+    """
 
     def __init__(
         self,
@@ -109,11 +112,11 @@ class Refused(Exception):  # noqa: N818 - a word of the house: a delivery is ref
         self.answer = answer or {}
 
 
-class ChannelDown(Exception):  # noqa: N818 - a word of the house: the channel is stopped as a whole
-    """Our credentials or settings fail, for every parcel alike: the whole channel stops until a person mends it."""
+class ChannelDown(Exception):
+    """Our credentials or settings fail for every parcel alike: the channel stops until a person mends it."""
 
 
-class Unknown(Exception):  # noqa: N818 - a word of the house: the third outcome
+class Unknown(Exception):
     """Bytes went out on which the far side could act, and no answer that we can read came back."""
 
     def __init__(self, reason: str, *, answer: dict[str, Any] | None = None) -> None:
