@@ -1,1 +1,1 @@
-"""Hourly usage from the producer's files, aggregated exactly, submitted to cloud marketplaces with no gap and no duplicate."""
+"""Hourly usage from the producer, aggregated exactly and submitted to marketplaces: no gap, no duplicate."""

@@ -1,0 +1,68 @@
+# What people type. `make setup` once (every other target sees to it), then `make demo`, `make run`, `make test`.
+# Nothing is written outside this folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -le 8 ] && echo "$$n" || echo 8)
+PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
+
+.PHONY: help setup install demo run lint test bench lock wheel-check
+
+help:
+	@echo "make setup        install everything into $(VENV) (also: make install)"
+	@echo "make demo         start it with stand-ins of the outside world and show a result"
+	@echo "make run          start Recoup"
+	@echo "make test         lint, then every test; make lint for the first half alone"
+	@echo "make bench        every benchmark, each beside a peer or a floor"
+	@echo "make lock         write requirements.lock anew (UPGRADE=--upgrade for newer versions)"
+	@echo "make wheel-check  build the wheel and install it into an empty environment"
+
+setup install: $(READY)
+
+# The project itself goes in without build isolation, or pip would fetch a build backend that no hash vouches for.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  version=$$($(PYTHON) --version 2>/dev/null); \
+	  echo "Recoup needs Python 3.11 or later; $(PYTHON) is $${version:-none}. Name another: make setup PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@echo "Installing the versions in requirements.lock into $(VENV): a minute or two the first time."
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+	@echo "Ready."
+
+demo: $(READY)
+	@$(BIN)/recoup demo
+
+run: $(READY)
+	@$(BIN)/recoup up
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+# A file whose name starts with an underscore is a helper of the others.
+bench: $(READY)
+	@set -e; for file in bench/[a-z]*.py; do [ -e "$$file" ] || continue; echo "$$file"; $(BIN)/python "$$file"; done
+
+lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv on the PATH." >&2; exit 1; }
+	uv pip compile pyproject.toml --quiet --extra s3 --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) --output-file requirements.lock
+
+wheel-check: $(READY)
+	@rm -rf build/wheel && mkdir -p build/wheel
+	@$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel . >/dev/null
+	@$(PYTHON) -m venv build/wheel/venv
+	@build/wheel/venv/bin/python -m pip -qq --no-input --disable-pip-version-check install build/wheel/*.whl
+	@cd build/wheel && venv/bin/recoup --version
+	@rm -rf build/wheel/venv
+	@echo "The wheel builds, and runs in an empty environment."

@@ -1,0 +1,210 @@
+"""Signing in at Clazar: what has to be set for it, and one token that all threads share."""
+
+from __future__ import annotations
+
+import base64
+import json
+import posixpath
+import re
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+import httpx2
+
+from recoup.adapters import wire
+from recoup.core.clock import Clock
+from recoup.core.ports import ChannelDown, Refused
+
+CREDENTIALS = "CLAZAR_CLIENT_ID and CLAZAR_CLIENT_SECRET"
+ADDRESS = "CLAZAR_API_URL"
+RENEW_EARLY = timedelta(minutes=5)
+UNSTATED_LIFE = timedelta(hours=1)
+ANSWER_LIMIT = 100_000
+MASK_FROM = 8
+"""Shorter secrets are not masked in evidence: they would be found in innocent words."""
+
+_HEADER_SAFE = re.compile(r"[!-~]{1,16000}")
+
+
+@dataclass(frozen=True, slots=True)
+class ClazarSettings:
+    """Where Clazar is, and who we are there.
+
+    The token is asked for at ``authenticate_url``; by default that is ``authenticate/`` beside ``metering_url``.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    metering_url: str = "https://api.clazar.io/metering/"
+    authenticate_url: str = ""
+    connect_timeout: timedelta = timedelta(seconds=10)
+    read_timeout: timedelta = timedelta(seconds=30)
+
+    @property
+    def sign_in_url(self) -> str:
+        """The address at which the token is asked for."""
+        if self.authenticate_url:
+            return self.authenticate_url
+        url = httpx2.URL(self.metering_url)
+        path = posixpath.join(posixpath.dirname(url.path.rstrip("/")) or "/", "authenticate/")
+        return str(url.copy_with(path=path, query=None, fragment=None))
+
+    def problem(self) -> str | None:
+        """Say in a sentence what has to be set before Clazar can be asked at all, or return None."""
+        if not self.client_id or not self.client_secret:
+            return f"Clazar cannot be asked without credentials: set {CREDENTIALS}."
+        for url in filter(None, (self.metering_url, self.authenticate_url)):
+            if trouble := _address_trouble(url):
+                return f"The address of Clazar {trouble}: set {ADDRESS} to one like https://api.clazar.io/metering/."
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token, and when to stop using it."""
+
+    text: str = field(repr=False)
+    ends: datetime
+    renew_at: datetime
+
+
+class Bearer(httpx2.Auth):
+    """Puts the token into a request without leaving it in a variable that a traceback could show."""
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Add the header; a 401 is answered elsewhere."""
+        request.headers["Authorization"] = f"Bearer {self._token.text}"
+        yield request
+
+
+class Tokens:
+    """The token that all threads share: signed in for by one of them, kept until shortly before it ends."""
+
+    def __init__(self, settings: ClazarSettings, client: httpx2.Client, now: Clock) -> None:
+        self._settings, self._client, self._now = settings, client, now
+        self._lock = threading.Lock()
+        self._token: Token | None = None
+        self._failures = 0
+        self._failure: ChannelDown | Refused | None = None
+
+    def get(self, *, instead_of: Token | None = None) -> Token:
+        """Return a token that is good for some minutes, and not the one that was just turned away.
+
+        Raise ChannelDown when our credentials are refused, and Refused (not permanent) when Clazar does not answer.
+        """
+        failures = self._failures
+        with self._lock:
+            if self._token and self._token is not instead_of and self._now() < self._token.renew_at:
+                return self._token
+            if self._failure and self._failures != failures:
+                # Another thread tried while this one waited: asking again at once would only knock harder.
+                raise self._failure
+            try:
+                self._token = self.sign_in()
+            except (ChannelDown, Refused) as failure:
+                self._failures, self._failure, self._token = self._failures + 1, failure, None
+                raise
+            return self._token
+
+    def sign_in(self) -> Token:
+        """Ask Clazar for a new token, whatever is kept. Raise as ``get`` does."""
+        if problem := self._settings.problem():
+            raise ChannelDown(problem)
+        asked_at = self._now()
+        pair = {"client_id": self._settings.client_id, "client_secret": self._settings.client_secret}
+        try:
+            reply = wire.post(
+                self._client,
+                self._settings.sign_in_url,
+                body=json.dumps(pair).encode(),
+                headers={"Content-Type": "application/json", "Accept": "application/json"},
+                limit=ANSWER_LIMIT,
+                within=self._settings.read_timeout,
+            )
+        except httpx2.TransportError as error:
+            raise Refused(
+                f"Clazar did not answer our sign-in ({type(error).__name__}).", permanent=False
+            ) from error
+        return self._read(reply, asked_at)
+
+    def mask(self, text: str) -> str:
+        """Replace our secret and our token in text that came from outside."""
+        token = self._token
+        for secret in (self._settings.client_secret, token.text if token else ""):
+            if len(secret) >= MASK_FROM:
+                text = text.replace(secret, "[secret]")
+        return text
+
+    def _read(self, reply: wire.Reply, asked_at: datetime) -> Token:
+        status = reply.status
+        if status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}:
+            raise Refused(
+                f"Clazar is too busy for our sign-in ({status}).",
+                permanent=False,
+                retry_after=wire.retry_after(reply.headers, self._now()),
+            )
+        if status == HTTPStatus.NOT_FOUND or HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+            raise ChannelDown(
+                f"There is no sign-in at {self._settings.sign_in_url} (it answered {status}): check {ADDRESS}."
+            )
+        if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise ChannelDown(f"Clazar refused our credentials ({status}): check {CREDENTIALS}.")
+        answer = _object(reply)
+        text = _token_text(answer)
+        if status != HTTPStatus.OK or text is None:
+            raise Refused(f"Clazar's answer to our sign-in ({status}) holds no token.", permanent=False)
+        ends = min(filter(None, (_stated_end(answer, asked_at), _jwt_end(text))))
+        # A token that lives a few minutes only is used for half of its life.
+        early = min(RENEW_EARLY, max(ends - asked_at, timedelta(0)) / 2)
+        return Token(text=text, ends=ends, renew_at=ends - early)
+
+
+def _address_trouble(url: str) -> str | None:
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        return "cannot be read"
+    if parsed.userinfo:
+        return "holds a user name or a password"
+    if not parsed.host or parsed.scheme not in {"http", "https"}:
+        return "is not a web address"
+    if parsed.scheme == "http" and not wire.is_loopback(url):
+        return "is not https, so that our token could be read on the way"
+    return None
+
+
+def _object(reply: wire.Reply) -> dict[str, Any]:
+    try:
+        answer = None if reply.flaw else json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _token_text(answer: dict[str, Any]) -> str | None:
+    text = answer.get("access_token")
+    return text if isinstance(text, str) and _HEADER_SAFE.fullmatch(text) else None
+
+
+def _stated_end(answer: dict[str, Any], asked_at: datetime) -> datetime:
+    seconds = answer.get("expires_in")
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 0:
+        return asked_at + UNSTATED_LIFE
+    return asked_at + min(timedelta(seconds=min(seconds, 10**9)), timedelta(days=1))
+
+
+def _jwt_end(token: str) -> datetime | None:
+    """Read ``exp`` (RFC 7519) where the token is a JWT; its signature is Clazar's business, this is only a hint."""
+    parts = token.split(".")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
+        return datetime.fromtimestamp(claims["exp"], UTC)
+    except (IndexError, KeyError, TypeError, ValueError, OverflowError, OSError, RecursionError):
+        return None

@@ -1,0 +1,212 @@
+"""The composition root: settings in, a running system out; the one list of areas and adapters."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from recoup.migrations import schema
+from recoup.adapters.clazar import ClazarChannel, ClazarSettings
+from recoup.adapters.mail_folder import MailFolderChannel
+from recoup.adapters.smtp import SmtpChannel, SmtpSettings
+from recoup.adapters.stores import open_store
+from recoup.areas.metering.area import AREA as METERING
+from recoup.areas.metering.settings import MeteringSettings
+from recoup.core.clock import Clock, utc_now
+from recoup.core.db import connect, session_factory, wait_until_ready
+from recoup.core.errors import Misconfigured
+from recoup.core.parts import Parts
+from recoup.core.ports import Channel
+from recoup.core.postgres import EmbeddedPostgres
+from recoup.core.system import Caller, Ports, System
+from recoup.office.controls.area import AREA as CONTROLS
+from recoup.office.files.area import AREA as FILES
+from recoup.office.jobs import service as jobs
+from recoup.office.jobs.area import AREA as JOBS
+from recoup.office.journal.area import AREA as JOURNAL
+from recoup.office.messages import service as messages
+from recoup.office.messages.area import AREA as MESSAGES
+from recoup.office.outbox.area import AREA as OUTBOX
+from recoup.office.owed.area import AREA as OWED
+from recoup.settings import Settings, SettingsError, load
+from recoup.web import keys
+from recoup.web.area import Area
+
+AREAS: tuple[Area, ...] = (METERING,)
+OFFICE: tuple[Area, ...] = (JOURNAL, OWED, FILES, CONTROLS, OUTBOX, MESSAGES, JOBS)
+ALL = OFFICE + AREAS
+
+DATABASE = "recoup"
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """Where the tables are: as the role that owns them, and as the application, which does not."""
+
+    owner_url: str
+    app_url: str
+
+
+def read_settings(*, cwd: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of every part; raise Misconfigured with a sentence for each problem."""
+    sections = {name: kind for area in ALL for name, kind in area.settings.items()}
+    try:
+        return load(
+            cwd=cwd or Path.cwd(), environ=os.environ if environ is None else environ, sections=sections
+        )
+    except SettingsError as error:
+        raise Misconfigured(str(error)) from None
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[Databases]:
+    """Yield the database: the one that is configured, or our own, started for as long as somebody uses it."""
+    process = settings.process
+    if process.database_url is not None:
+        app_url = _psycopg_url(process.database_url.get_secret_value())
+        owner = process.database_owner_url
+        yield Databases(_psycopg_url(owner.get_secret_value()) if owner else app_url, app_url)
+        return
+    with EmbeddedPostgres(settings.home, bin_dir=process.pg_bin) as postgres:
+        roles = postgres.provision(database=DATABASE)
+        yield Databases(roles.owner_url, roles.app_url)
+
+
+@contextmanager
+def running(settings: Settings, *, clock: Clock = utc_now) -> Iterator[System]:
+    """Yield a running system: database up and migrated, jobs set up, ports open."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with database(settings) as databases, composed(settings, databases, clock=clock) as system:
+        yield system
+
+
+@contextmanager
+def composed(
+    settings: Settings,
+    databases: Databases,
+    *,
+    clock: Clock = utc_now,
+    channels: Mapping[str, Channel] | None = None,
+) -> Iterator[System]:
+    """Yield the system on a database that is there already; ``channels`` stand in for the real ones in tests."""
+    engine = connect(databases.app_url, pool_size=max(10, settings.process.worker_threads + 8))
+    try:
+        wait_until_ready(engine, seconds=60)
+        schema.upgrade(databases.owner_url, app_url=databases.app_url)
+        system = _system(settings, databases, engine, clock=clock, channels=channels)
+        with system.sessions.begin() as db:
+            jobs.set_up(db, system.parts.jobs, now=clock())
+        yield system
+    finally:
+        engine.dispose()
+
+
+def _system(
+    settings: Settings,
+    databases: Databases,
+    engine: Engine,
+    *,
+    clock: Clock,
+    channels: Mapping[str, Channel] | None,
+) -> System:
+    return System(
+        settings=settings,
+        sessions=session_factory(engine),
+        clock=clock,
+        ports=Ports(
+            files=open_store(_files_address(settings)),
+            open_store=open_store,
+            channels=_channels(settings, clock) if channels is None else channels,
+        ),
+        parts=merged(ALL),
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        alert=_alert(settings),
+        authenticate=_authenticate(settings),
+        conninfo=make_url(databases.app_url).set(drivername="postgresql").render_as_string(hide_password=False),
+    )
+
+
+def merged(areas: Sequence[Area]) -> Parts:
+    """Merge what the parts plug in; two things of one name are a mistake in our code."""
+    tasks: dict[str, Callable[..., None]] = {}
+    for area in areas:
+        for name, function in area.tasks.items():
+            if name in tasks:
+                raise ValueError(f"two tasks are called {name}")
+            tasks[name] = function
+    return Parts(
+        jobs={job.name: job for area in areas for job in area.jobs},
+        deliveries={kind.name: kind for area in areas for kind in area.deliveries},
+        tasks=tasks,
+        sweeps=tuple(sweep for area in areas for sweep in area.sweeps),
+        ticks=tuple(tick for area in areas for tick in area.ticks),
+        checks=tuple(check for area in areas for check in area.checks),
+    )
+
+
+def _channels(settings: Settings, clock: Clock) -> dict[str, Channel]:
+    mail = settings.mail
+    channels: dict[str, Channel] = {}
+    if mail.smtp_host is None:
+        channels["mail"] = MailFolderChannel(settings.home / "mail")
+    else:
+        channels["mail"] = SmtpChannel(
+            SmtpSettings(
+                host=mail.smtp_host,
+                port=mail.smtp_port,
+                security=mail.smtp_security,
+                user=mail.smtp_user,
+                password=mail.smtp_password.get_secret_value() if mail.smtp_password else None,
+            )
+        )
+    metering = settings.section("metering", MeteringSettings)
+    if metering.clazar_client_id and metering.clazar_client_secret:
+        channels["clazar"] = ClazarChannel(
+            ClazarSettings(
+                client_id=metering.clazar_client_id,
+                client_secret=metering.clazar_client_secret.get_secret_value(),
+                metering_url=metering.clazar_url,
+            ),
+            now=clock,
+        )
+    return channels
+
+
+def _files_address(settings: Settings) -> str:
+    address = settings.files.store
+    if "://" not in address:
+        Path(address).mkdir(parents=True, exist_ok=True)
+    return address
+
+
+class _alert:  # noqa: N801 - called like the function that it stands for
+    """Tells the administrators by mail."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._mail = settings.mail
+
+    def __call__(self, db: Session, *, key: str, title: str, text: str, now: datetime) -> None:
+        recipients = self._mail.alerts
+        messages.alert(
+            db, key=key, title=title, text=text, recipients=recipients, sender=self._mail.sender, now=now
+        )
+
+
+def _authenticate(settings: Settings) -> Callable[[str], Caller | None]:
+    return lambda presented: Caller("api", "key") if keys.matches(settings.home, presented) else None
+
+
+def _psycopg_url(url: str) -> str:
+    parsed = make_url(url)
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise Misconfigured("DATABASE_URL is not a PostgreSQL address.", fix="It starts with postgresql://.")
+    return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)

@@ -1,0 +1,25 @@
+"""What metering plugs in: the job metering.export, its submissions, its settings, its doors."""
+
+from __future__ import annotations
+
+from recoup.areas.metering.jobs.export import ExportParams, run_job
+from recoup.areas.metering.service.submissions import DELIVERIES
+from recoup.areas.metering.settings import MeteringSettings
+from recoup.core.parts import DefaultSchedule, Job, Missed
+from recoup.web.area import Area
+
+EXPORT = Job(
+    name="metering.export",
+    title="Usage export",
+    help="Read the producer's hour files, add them up exactly and submit them to the marketplace.",
+    params=ExportParams,
+    run=run_job,
+    schedule=DefaultSchedule("10 * * * *", missed=Missed.LATEST),
+)
+
+AREA = Area(
+    name="metering",
+    settings={"metering": MeteringSettings},
+    jobs=(EXPORT,),
+    deliveries=(DELIVERIES,),
+)

@@ -1,0 +1,1 @@
+"""The job metering.export: where the engine, a crontab and a rehearsal come in."""

@@ -1,0 +1,153 @@
+"""Export: every stream side by side, missed hours oldest first, then what became of them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from recoup.areas.metering import queries
+from recoup.areas.metering.jobs.readers import Readers
+from recoup.areas.metering.jobs.stream import StreamExport, StreamReport
+from recoup.areas.metering.rules import hours
+from recoup.areas.metering.rules.streams import CLOUDS, StreamConfig
+from recoup.areas.metering.service import state_files, streams, submissions
+from recoup.areas.metering.settings import MeteringSettings
+from recoup.core.errors import Misconfigured, NotFound
+from recoup.core.parts import Outcome, RunningRun
+from recoup.core.system import System
+
+SIDE_BY_SIDE = 4
+
+
+class ExportParams(BaseModel):
+    """Parameters of the job. Without a stream all are exported; without max_hours the setting counts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stream: str | None = Field(default=None, description="service:environment:plan")
+    max_hours: int | None = Field(default=None, ge=1, description="new hours per stream in this run")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run did, stream by stream, and what waits for a person afterwards."""
+
+    streams: list[StreamReport]
+    standings: list[queries.Standing] = field(default_factory=list)
+
+    @property
+    def for_a_person(self) -> int:
+        """How many things wait for a person in the exported streams."""
+        return sum(one.for_a_person for one in self.standings) + sum(one.failed for one in self.streams)
+
+    def outcome(self) -> Outcome:
+        """Say it in one sentence."""
+        hours_done = sum(one.taken for one in self.streams)
+        records = sum(one.records for one in self.streams)
+        entries = sum(one.entries for one in self.streams)
+        text = f"{hours_done} hours exported: {records:,} records in {entries:,} entries."
+        waiting = sum(one.waiting for one in self.streams)
+        text += f" {waiting} hours wait for the producer." if waiting else ""
+        text += " ".join(f" {one.problem}" for one in self.streams if one.problem)
+        text += f" {self.for_a_person} things need a person." if self.for_a_person else ""
+        return Outcome(text, needs_person=self.for_a_person > 0)
+
+
+def run_job(run: RunningRun, params: ExportParams) -> Outcome:
+    """Export as the job ``metering.export``."""
+    return export(run, params).outcome()
+
+
+def export(run: RunningRun, params: ExportParams) -> Report:
+    """Export the configured streams; one that fails stops none of the others."""
+    system = run.system
+    settings = system.settings.section("metering", MeteringSettings)
+    configs = chosen(settings, params.stream)
+    limit = params.max_hours or settings.max_hours_per_run
+    state_file = Path(settings.state_file) if settings.state_file else None
+    with Readers(system.ports.open_store, processes=system.settings.process.readers) as readers:
+        exports = [
+            StreamExport(
+                run,
+                config,
+                readers,
+                most_hours=limit,
+                state_file=state_file,
+                imported=_imported(config, state_file),
+            )
+            for config in configs
+        ]
+        with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(exports)), thread_name_prefix="stream") as threads:
+            reports = list(threads.map(lambda one: one.run(), exports))
+    run.checkpoint()
+    with run.transaction() as db:
+        submissions.expire_what_is_too_late(db, now=system.clock())
+    warn(run)
+    with run.transaction() as db:
+        keys = {config.key for config in configs}
+        standings = [queries.standing(db, one) for one in queries.streams(db) if one.key in keys]
+    return Report(reports, standings)
+
+
+def chosen(settings: MeteringSettings, key: str | None) -> list[StreamConfig]:
+    """Return the streams to export; raise Misconfigured when there are none, NotFound for an unknown name."""
+    configs = streams.configured(settings)
+    if not configs:
+        raise Misconfigured(
+            "No stream is configured.",
+            fix="Set SERVICE_NAME, ENVIRONMENT_TYPE and PLAN_ID, or [[metering.streams]].",
+        )
+    found = [config for config in configs if key in {None, config.key}]
+    if not found:
+        raise NotFound(
+            f"There is no stream {key}.", fix=f"There are: {', '.join(one.key for one in configs)}."
+        )
+    return found
+
+
+def warn(run: RunningRun) -> None:
+    """Tell a person, once per window, of usage that comes near its deadline."""
+    system = run.system
+    now = system.clock()
+    earliest = min(terms.warn for terms in CLOUDS.values())
+    with run.transaction() as db:
+        late = [
+            (stream, window)
+            for stream, window in queries.to_warn(db, until=now)
+            if now >= min(hours.warn_at(stream.cloud, window.hour), window.hour + earliest)
+        ]
+        for _, window in late:
+            window.warned_at = now
+        lines = [
+            _late_line(stream.key, window.hour, window.deadline, window.reason) for stream, window in late
+        ]
+        if late:
+            title = f"{len(late)} hours of usage are close to the marketplace's limit"
+            system.alert(
+                db, key=f"metering.late:{late[0][1].id}", title=title, text="\n".join(lines[:50]), now=now
+            )
+    for line in lines:
+        run.log(line, level="warning")
+
+
+def _late_line(key: str, hour: datetime, deadline: datetime | None, reason: str) -> str:
+    until = f"can be submitted until {deadline:%Y-%m-%d %H:%M} UTC" if deadline else "has no known limit"
+    return f"{key} {hour:%Y-%m-%d %H:00} UTC {until}: {reason or 'its submissions were not accepted yet'}"
+
+
+def _imported(config: StreamConfig, state_file: Path | None) -> datetime | None:
+    """Return the last hour that the old script's state file names for a stream, where there is one."""
+    if state_file is None or not state_file.exists():
+        return None
+    text = state_file.read_text(encoding="utf-8")
+    states = state_files.read(text, stream=config.key, name=str(state_file))
+    return next((one.last_hour for one in states if one.stream == config.key), None)
+
+
+def system_settings(system: System) -> MeteringSettings:
+    """Return metering's section of the settings."""
+    return system.settings.section("metering", MeteringSettings)

@@ -1,0 +1,251 @@
+"""One usage record: which fields matter, what makes it unusable, and the two decoders, fast and careful."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from recoup.areas.metering.reading.chunks import NotJSON
+from recoup.areas.metering.reading.results import Who
+from recoup.core.quantity import problem_with
+
+NAME_LENGTH = 200
+NO_PRICE = msgspec.Raw(b"")
+
+_NUMBER_LENGTH = 200
+_PRICE_INTEGER_DIGITS = 12
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_NUMBER_START = b"-0123456789"
+_OFFSET = re.compile(r"^JSON is malformed: (.*) \(byte (\d+)\)$")
+
+Identity = tuple[str | None, str | None, str | None]
+"""Instance, pod and host: within one payer, subscription and dimension, equal means the same measurement."""
+
+
+class Odd(Exception):
+    """The fast way met something that it cannot judge: the file is to be read the careful way."""
+
+
+class Record(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
+    """The fields that count, in the vendor's order (the decoder finds them faster so); others are passed over.
+
+    Without ``gc`` because nothing here can form a cycle, and millions of these are made.
+    """
+
+    subscription_id: str | None = None
+    external_payer_id: str | None = None
+    instance_id: str | None = None
+    pod_name: str | None = None
+    host_name: str | None = None
+    dimension: str
+    value: Any
+    price_per_unit: msgspec.Raw = NO_PRICE
+
+
+identity_of = attrgetter("instance_id", "pod_name", "host_name")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A usable record."""
+
+    contract: str | None
+    subscription: str
+    dimension: str
+    identity: Identity
+    value: Decimal
+    price: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Why a record cannot be used, and its value where that can be read."""
+
+    reason: str
+    value: Decimal | None
+
+
+class FastDecoder:
+    """Decodes what is needed and nothing else; raises Odd wherever a record might not be usable."""
+
+    def __init__(self) -> None:
+        # JSON numbers become int or Decimal, never float; whatever else stands for a value keeps its type.
+        self._decoder = msgspec.json.Decoder(list[Record], float_hook=Decimal)
+        self._line = msgspec.json.Decoder(Record, float_hook=Decimal)
+
+    def array(self, text: bytes) -> list[Record]:
+        """Decode a JSON array of records."""
+        check_utf8(text)
+        try:
+            return self._decoder.decode(text)
+        except (msgspec.ValidationError, InvalidOperation):
+            raise Odd from None
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise not_json(error) from None
+
+    def lines(self, text: bytes) -> list[Record]:
+        """Decode one record per line, in the plainest form: nothing around the objects, no empty line."""
+        check_utf8(text)
+        breaks = text.rstrip(b"\n").count(b"\n")
+        try:
+            records = self._line.decode_lines(text)
+        except (msgspec.DecodeError, InvalidOperation, RecursionError):
+            raise Odd from None
+        # Only between two records can a brace, a line feed and a brace follow each other in valid JSON.
+        if len(records) != breaks + 1 or text.count(b"}\n{") != breaks:
+            raise Odd
+        return records
+
+
+class CarefulDecoder:
+    """Decodes each record as the bytes that it is."""
+
+    def __init__(self) -> None:
+        self._decoder = msgspec.json.Decoder(list[msgspec.Raw])
+        self._line = msgspec.json.Decoder(msgspec.Raw)
+
+    def array(self, text: bytes) -> list[msgspec.Raw]:
+        """Decode a JSON array of anything."""
+        check_utf8(text)
+        try:
+            return self._decoder.decode(text)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise not_json(error) from None
+
+    def lines(self, text: bytes) -> list[msgspec.Raw]:
+        """Decode one JSON value per line; empty lines are passed over."""
+        check_utf8(text)
+        records = []
+        start = 0
+        for line in text.split(b"\n"):
+            if line.strip(b" \t\r"):
+                try:
+                    records.append(self._line.decode(line))
+                except (msgspec.DecodeError, RecursionError) as error:
+                    wrong = not_json(error)
+                    offset = len(line) if wrong.offset is None else wrong.offset
+                    raise NotJSON(wrong.reason, start + offset) from None
+            start += len(line) + 1
+        return records
+
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_text = msgspec.json.Decoder(str)
+
+
+def examine(raw: bytes) -> Measurement | Flaw:
+    """Judge one record; of a key that occurs twice the last counts, as with every JSON reader."""
+    if not raw.startswith(b"{"):
+        return Flaw("it is not an object", None)
+    fields = {name: bytes(field) for name, field in _fields.decode(raw).items()}
+    value, problem = _value(fields.get("value", b""))
+    try:
+        dimension = _name(fields, "dimension")
+        payer = _name(fields, "externalPayerId")
+        subscription = _name(fields, "subscriptionId")
+        identity = (_string(fields, "instanceId"), _string(fields, "podName"), _string(fields, "hostName"))
+        if not dimension:
+            raise ValueError("it names no dimension")
+        if problem or value is None:
+            raise ValueError(problem)
+    except ValueError as error:
+        return Flaw(str(error), value)
+    return Measurement(
+        contract_of(payer), subscription or "", dimension, identity, value, fields.get("pricePerUnit", b"")
+    )
+
+
+def contract_of(payer: str | None) -> str | None:
+    """Return the contract that a payer stands for; none where it is missing or blank."""
+    return payer if payer and not payer.isspace() else None
+
+
+def name_problem(name: str) -> str | None:
+    """Say why a name cannot be kept, or return None."""
+    if len(name) > NAME_LENGTH:
+        return f"longer than {NAME_LENGTH} characters"
+    return "with control characters in it" if _CONTROL.search(name) else None
+
+
+def price_of(text: bytes) -> tuple[Decimal | None, str | None]:
+    """Read a price as written: the number, or None; and what is wrong with it, if anything is."""
+    if text in {b"", b"null"}:
+        return None, None
+    price, problem = _value(text)
+    if problem or price is None:
+        return None, problem
+    if price >= Decimal(10) ** _PRICE_INTEGER_DIGITS:
+        return None, f"it has more than {_PRICE_INTEGER_DIGITS} digits before the point"
+    return price, None
+
+
+def who_is(raw: bytes) -> Who:
+    """Read from a record whose usage it is, as far as it says."""
+    fields = {name: bytes(field) for name, field in _fields.decode(raw).items()}
+    said = [
+        _string(fields, name) if fields.get(name, b"").startswith(b'"') else ""
+        for name in ("organizationId", "organizationName", "customerEmail")
+    ]
+    return Who(*(_CONTROL.sub(" ", text or "")[:NAME_LENGTH] for text in said))
+
+
+def check_utf8(text: bytes) -> None:
+    """Raise NotJSON unless the text is UTF-8: the decoder does not look into strings that it passes over."""
+    if text.isascii():
+        return
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        raise NotJSON("it is not UTF-8", error.start) from None
+
+
+def not_json(error: Exception) -> NotJSON:
+    """Translate what the decoder says; a wrong byte is counted from 0."""
+    if isinstance(error, RecursionError):
+        return NotJSON("it is nested too deeply", None)
+    if not (found := _OFFSET.match(str(error))):
+        return NotJSON("it ends in the middle (half-written?)", None)
+    reason, offset = found[1], int(found[2])
+    if reason == "trailing characters":
+        return NotJSON("something follows its end", offset - 1)
+    return NotJSON(reason, offset)
+
+
+def _value(text: bytes) -> tuple[Decimal | None, str | None]:
+    """Read a value as written: the number where it can be read, and why it is no usable quantity."""
+    if not text or text == b"null":
+        return None, "it has no value"
+    if text[:1] not in _NUMBER_START:
+        return None, f"its value is not a number: {text[:40].decode(errors='replace')}"
+    if len(text) > _NUMBER_LENGTH:
+        return None, f"its value is longer than {_NUMBER_LENGTH} characters"
+    try:
+        value = Decimal(text.decode())
+    except InvalidOperation:
+        return None, "its value has an impossible exponent"
+    if problem := problem_with(value):
+        return None, f"its value cannot be used: {problem}"
+    if value < 0:
+        return value, "its value is negative"
+    return abs(value), None
+
+
+def _string(fields: dict[str, bytes], name: str) -> str | None:
+    text = fields.get(name, b"null")
+    if text == b"null":
+        return None
+    if not text.startswith(b'"'):
+        raise ValueError(f"its {name} is not a text")
+    return _text.decode(text)
+
+
+def _name(fields: dict[str, bytes], name: str) -> str | None:
+    text = _string(fields, name)
+    if text and (problem := name_problem(text)):
+        raise ValueError(f"its {name} is {problem}")
+    return text

@@ -1,0 +1,178 @@
+"""The engine (Procrastinate), wrapped: work is queued in the caller's transaction and run by any worker process.
+
+The engine is only the muscle. What is owed stands in our own rows (runs, deliveries), which carry attempt and lease;
+deferring twice, or running a task twice, is harmless by design. See docs/decisions/0001.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import procrastinate
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from recoup.core.db import try_lock
+from recoup.core.errors import RecoupError
+
+if TYPE_CHECKING:
+    from recoup.core.system import System
+
+log = logging.getLogger("recoup.engine")
+
+QUEUE = "recoup"
+HEARTBEAT = timedelta(seconds=5)
+STALLED_AFTER = timedelta(seconds=20)
+TICK_EVERY = timedelta(seconds=5)
+SWEEP_EVERY = timedelta(seconds=30)
+
+_BRING_FORWARD = text(
+    "update procrastinate_jobs set scheduled_at = :at where queueing_lock = :once and status = 'todo' "
+    "and scheduled_at is not null and (cast(:at as timestamptz) is null or scheduled_at > :at)"
+)
+
+_deferrer = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
+
+
+def defer(
+    db: Session, task: str, *, at: datetime | None = None, once: str | None = None, **args: str
+) -> None:
+    """Queue ``task`` in the caller's transaction: rolled back, it never was.
+
+    ``once``: fold into a task with the same word that waits already; one that runs already does not count, so
+    what was planned after it looked is still picked up. ``at``: not before this instant.
+    """
+    connection = db.connection().connection.driver_connection
+    configured = _deferrer.configure_task(
+        task, queue=QUEUE, queueing_lock=once, schedule_at=at, connection=connection, allow_unknown=True
+    )
+    if once is None:
+        configured.defer(**args)
+        return
+    savepoint = db.begin_nested()
+    try:
+        configured.defer(**args)
+    except AlreadyEnqueued:
+        savepoint.rollback()
+        db.execute(_BRING_FORWARD, {"once": once, "at": at})
+    else:
+        savepoint.commit()
+
+
+class Worker:
+    """Runs tasks of every part until told to stop; ticks schedules and sweeps what stands still."""
+
+    def __init__(self, system: System, *, threads: int, tick_every: timedelta = TICK_EVERY) -> None:
+        self.system = system
+        self.threads = threads
+        self.tick_every = tick_every
+        self._stop = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._main: asyncio.Task[None] | None = None
+
+    def run(self) -> None:
+        """Work until ``stop`` is called. A database that goes away is waited for."""
+        ticker = threading.Thread(target=self._tick_until_stopped, name="ticker", daemon=True)
+        ticker.start()
+        while not self._stop.is_set():
+            try:
+                asyncio.run(self._work())
+            except (ConnectorException, OSError, SQLAlchemyError) as error:
+                log.warning("The engine lost the database and tries again: %s", error)
+                self._stop.wait(1)
+        ticker.join(timeout=30)
+
+    def stop(self) -> None:
+        """Finish the tasks that run, start no more, and let ``run`` return. May be called from a signal handler."""
+        self._stop.set()
+        loop, main = self._loop, self._main
+        if loop is not None and main is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(main.cancel)
+
+    async def _work(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(self.threads + 4, thread_name_prefix="task"))
+        connector = procrastinate.PsycopgConnector(conninfo=self.system.conninfo, min_size=1, max_size=6)
+        app = procrastinate.App(connector=connector)
+        for name, function in self.system.parts.tasks.items():
+            app.task(name=name, queue=QUEUE)(functools.partial(self._run_task, name, function))
+        async with app.open_async():
+            sweeper = asyncio.create_task(self._sweep_engine(app))
+            self._main = asyncio.create_task(
+                app.run_worker_async(
+                    queues=[QUEUE],
+                    name=self.system.worker,
+                    concurrency=self.threads,
+                    fetch_job_polling_interval=2.0,
+                    update_heartbeat_interval=HEARTBEAT.total_seconds(),
+                    stalled_worker_timeout=STALLED_AFTER.total_seconds(),
+                    delete_jobs="always",
+                    install_signal_handlers=False,
+                )
+            )
+            if self._stop.is_set():
+                self._main.cancel()
+            try:
+                await self._main
+            except asyncio.CancelledError:
+                if not self._stop.is_set():
+                    raise
+            finally:
+                sweeper.cancel()
+
+    def _run_task(self, name: str, function: Callable[..., None], **args: Any) -> None:
+        try:
+            function(self.system, **args)
+        except RecoupError as error:
+            log.warning("Task %s ended early: %s", name, error.sentence())
+        except Exception:  # the row behind the task tells the story; the sweep brings it back
+            log.exception("Task %s failed", name)
+
+    async def _sweep_engine(self, app: procrastinate.App) -> None:
+        """Give tasks of dead workers back to the queue. Running one twice is harmless: their rows are fenced."""
+        while True:
+            await asyncio.sleep(STALLED_AFTER.total_seconds() / 2)
+            try:
+                stalled = await app.job_manager.get_stalled_jobs(
+                    seconds_since_heartbeat=STALLED_AFTER.total_seconds()
+                )
+                for job in stalled:
+                    await app.job_manager.retry_job(job)
+            except ConnectorException as error:
+                log.warning("The engine's sweep will try again: %s", error)
+
+    def _tick_until_stopped(self) -> None:
+        next_sweep = 0.0
+        while not self._stop.is_set():
+            try:
+                now = self.system.clock()
+                for tick in self.system.parts.ticks:
+                    tick(self.system, now)
+                if time.monotonic() >= next_sweep:
+                    sweep(self.system, now)
+                    next_sweep = time.monotonic() + SWEEP_EVERY.total_seconds()
+            except SQLAlchemyError as error:
+                log.warning("The tick will try again: %s", error)
+            except Exception:  # the clock must not stop because one part stumbled
+                log.exception("The tick failed")
+            self._stop.wait(self.tick_every.total_seconds())
+
+
+def sweep(system: System, now: datetime) -> bool:
+    """Let every part defer again what should be moving and is not; say whether it was this process's turn."""
+    with system.sessions.begin() as db:
+        if not try_lock(db, "recoup.sweep"):
+            return False
+        for part in system.parts.sweeps:
+            part(db, now)
+    return True

@@ -1,0 +1,1 @@
+"""Controls: what an administrator may change while Recoup runs, typed, with every version kept."""

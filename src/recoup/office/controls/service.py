@@ -1,0 +1,123 @@
+"""Use cases of the controls: read one, change it, take a change back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from recoup.core.db import lock
+from recoup.core.errors import Conflict, Invalid, Misconfigured, NotFound
+from recoup.office.controls import queries, rules
+from recoup.office.controls.models import ControlVersion
+from recoup.office.controls.rules import Control, T
+from recoup.office.journal import service as journal
+
+
+def value(db: Session, control: Control[T]) -> T:
+    """Return what the control is set to, or its default.
+
+    Raise Misconfigured when the kept value no longer fits, as after an upgrade with narrower bounds: going on with
+    a default that nobody chose would be worse.
+    """
+    version = queries.latest(db, control.name)
+    if version is None:
+        return rules.checked(control, control.default)  # a copy, where it is a list
+    try:
+        return rules.checked(control, version.value)
+    except Invalid as error:
+        raise Misconfigured(
+            f"{error.detail} It was set to that as version {version.version}.", fix=error.fix
+        ) from None
+
+
+def change(
+    db: Session,
+    control: Control[T],
+    new: object,
+    *,
+    expected_version: int,
+    actor: str,
+    now: datetime,
+    note: str = "",
+) -> ControlVersion:
+    """Set the control to ``new`` and return the version that holds now.
+
+    ``expected_version`` is the version the caller saw (0: the default). Raise Conflict when somebody else changed
+    it since, and Invalid when the value does not fit.
+    """
+    fitting = rules.checked(control, new)
+    before = _seen(db, control, expected_version)
+    return _write(db, control, fitting, before=before, actor=actor, now=now, note=note)
+
+
+def undo(
+    db: Session,
+    control: Control[T],
+    *,
+    to_version: int,
+    expected_version: int,
+    actor: str,
+    now: datetime,
+    note: str = "",
+) -> ControlVersion:
+    """Set the control to what it was at ``to_version`` (0: the default), as a new version.
+
+    Raise NotFound when there is no such version, Conflict and Invalid as ``change`` does.
+    """
+    before = _seen(db, control, expected_version)
+    old: object = control.default
+    if to_version:
+        version = queries.version_of(db, control.name, to_version)
+        if version is None:
+            raise NotFound(f"{control.name} has no version {to_version}.", fix="Choose one from its history.")
+        old = version.value
+    note = note or (f"Back to version {to_version}" if to_version else "Back to the default")
+    fitting = rules.checked(control, old)
+    return _write(db, control, fitting, before=before, actor=actor, now=now, note=note)
+
+
+def _seen(db: Session, control: Control[T], expected_version: int) -> ControlVersion | None:
+    """Keep others from changing the control until this transaction ends, and compare what the caller saw."""
+    lock(db, f"recoup.control:{control.name}")
+    latest = queries.latest(db, control.name)
+    if (latest.version if latest else 0) != expected_version:
+        raise Conflict(
+            f"{control.name} was changed meanwhile" + (f" by {latest.changed_by}." if latest else "."),
+            fix="Look at its value again, and change it if that is still right.",
+        )
+    return latest
+
+
+def _write(
+    db: Session,
+    control: Control[T],
+    new: T,
+    *,
+    before: ControlVersion | None,
+    actor: str,
+    now: datetime,
+    note: str,
+) -> ControlVersion:
+    version = ControlVersion(
+        name=control.name,
+        version=before.version + 1 if before else 1,
+        value=rules.to_json(new),
+        changed_at=now,
+        changed_by=actor,
+        note=note,
+    )
+    db.add(version)
+    db.flush()
+    journal.record(
+        db,
+        "controls.changed",
+        f"controls/control/{control.name}",
+        actor=actor,
+        now=now,
+        version=version.version,
+        was=before.value if before else rules.to_json(control.default),
+        value=version.value,
+        note=note,
+    )
+    return version

@@ -1,0 +1,69 @@
+"""Every SELECT of the stored files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from recoup.core.db import copy_rows
+from recoup.core.ports import BlobInfo
+from recoup.office.files.models import File
+
+_SEEN = "files_seen_in_store"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where rows and objects disagree, oldest key first; each list ends after its limit."""
+
+    without_object: Sequence[UUID]
+    wrong_size: Sequence[UUID]
+    without_row: Sequence[str]
+
+
+def by_id(db: Session, file_id: UUID) -> File | None:
+    """Return one file."""
+    return db.get(File, file_id)
+
+
+def of_subject(db: Session, subject: str, *, limit: int = 100) -> Sequence[File]:
+    """Return the files that belong to ``subject``, in the order in which they were kept."""
+    return db.scalars(select(File).where(File.subject == subject).order_by(File.id).limit(limit)).all()
+
+
+def difference(db: Session, seen: Iterable[BlobInfo], *, before: datetime, limit: int) -> Difference:
+    """Compare the rows with every object that was ``seen`` in the store; what is younger than ``before`` is left out.
+
+    Uses a temporary table that ends with the transaction, so neither side has to fit into memory.
+    """
+    db.execute(
+        text(f"create temporary table {_SEEN} (key text, size bigint, modified timestamptz) on commit drop")
+    )
+    copy_rows(db, _SEEN, ["key", "size", "modified"], ((one.key, one.size, one.modified) for one in seen))
+    db.execute(text(f"create index on {_SEEN} (key)"))
+    db.execute(text(f"analyze {_SEEN}"))
+    arguments = {"before": before, "limit": limit}
+    missing = text(
+        f"select id from files where created_at < :before and not exists "
+        f"(select 1 from {_SEEN} s where s.key = files.store_key) order by store_key limit :limit"
+    )
+    damaged = text(
+        f"select files.id from files join {_SEEN} s on s.key = files.store_key "
+        f"where created_at < :before and s.size <> files.size order by store_key limit :limit"
+    )
+    orphans = text(
+        f"select s.key from {_SEEN} s where s.modified < :before and not exists "
+        f"(select 1 from files where files.store_key = s.key) order by s.key limit :limit"
+    )
+    found = Difference(
+        without_object=db.scalars(missing, arguments).all(),
+        wrong_size=db.scalars(damaged, arguments).all(),
+        without_row=db.scalars(orphans, arguments).all(),
+    )
+    db.execute(text(f"drop table {_SEEN}"))
+    return found

@@ -1,0 +1,117 @@
+"""Every SELECT of jobs, schedules, slots and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import and_, func, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from recoup.office.jobs.models import JobRow, Run, RunArtifact, RunLine, RunState, Schedule, Slot
+
+
+def job(db: Session, name: str) -> JobRow | None:
+    """Return what a person changed about a job."""
+    return db.get(JobRow, name)
+
+
+def jobs(db: Session) -> Sequence[JobRow]:
+    """Return every job that was ever set up here."""
+    return db.scalars(select(JobRow).order_by(JobRow.name)).all()
+
+
+def schedules(db: Session, *, job_name: str | None = None) -> Sequence[Schedule]:
+    """Return the schedules, of one job or of all."""
+    statement = select(Schedule)
+    if job_name is not None:
+        statement = statement.where(Schedule.job == job_name)
+    return db.scalars(statement.order_by(Schedule.job, Schedule.id)).all()
+
+
+def behind(db: Session, *, now: datetime) -> Sequence[UUID]:
+    """Return enabled schedules whose watermark is before ``now``."""
+    statement = select(Schedule.id).where(Schedule.enabled, Schedule.watermark < now)
+    return db.scalars(statement).all()
+
+
+def locked_schedule(db: Session, schedule_id: UUID) -> Schedule | None:
+    """Lock a schedule for this tick; None when another process ticks it right now."""
+    return db.scalars(
+        select(Schedule).where(Schedule.id == schedule_id).with_for_update(skip_locked=True)
+    ).one_or_none()
+
+
+def recent_slots(db: Session, *, job_name: str, limit: int = 50) -> Sequence[Slot]:
+    """Return a job's latest slots, newest first."""
+    statement = (
+        select(Slot).join(Schedule).where(Schedule.job == job_name).order_by(Slot.at.desc()).limit(limit)
+    )
+    return db.scalars(statement).all()
+
+
+def run(db: Session, run_id: UUID, *, for_update: bool = False) -> Run | None:
+    """Return one run, on request locked until the transaction ends."""
+    return db.get(Run, run_id, with_for_update=for_update or None, populate_existing=True)
+
+
+def holds(db: Session, run_id: UUID, attempt: int) -> bool:
+    """Say whether ``attempt`` still holds the run, and keep it so until this transaction ends."""
+    statement = (
+        select(Run.id)
+        .where(Run.id == run_id, Run.attempt == attempt, Run.state == RunState.RUNNING)
+        .with_for_update(read=True)
+    )
+    return db.execute(statement).first() is not None
+
+
+def runs(
+    db: Session,
+    *,
+    job_name: str | None = None,
+    state: str | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> Sequence[Run]:
+    """Return runs, newest first; ``before`` continues a page."""
+    statement = select(Run)
+    if job_name is not None:
+        statement = statement.where(Run.job == job_name)
+    if state is not None:
+        statement = statement.where(Run.state == state)
+    if before is not None:
+        statement = statement.where(Run.id < before)
+    return db.scalars(statement.order_by(Run.id.desc()).limit(limit)).all()
+
+
+def standing_still(db: Session, *, now: datetime) -> Sequence[UUID]:
+    """Return runs that should be moving and are not: queued and due, or running with the lease over."""
+    queued = and_(Run.state == RunState.QUEUED, Run.not_before <= now)
+    abandoned = and_(Run.state == RunState.RUNNING, Run.lease_until < func.now())
+    return db.scalars(select(Run.id).where(or_(queued, abandoned)).order_by(Run.id)).all()
+
+
+def lines(
+    db: Session, run_id: UUID, *, after: tuple[int, int] = (0, 0), limit: int = 1_000
+) -> Sequence[RunLine]:
+    """Return log lines of a run after (attempt, number), oldest first."""
+    statement = (
+        select(RunLine)
+        .where(RunLine.run_id == run_id, tuple_(RunLine.attempt, RunLine.number) > after)
+        .order_by(RunLine.attempt, RunLine.number)
+        .limit(limit)
+    )
+    return db.scalars(statement).all()
+
+
+def artifacts(db: Session, run_id: UUID) -> Sequence[RunArtifact]:
+    """Return the files that a run left behind."""
+    return db.scalars(
+        select(RunArtifact).where(RunArtifact.run_id == run_id).order_by(RunArtifact.name)
+    ).all()
+
+
+def cancel_requested(db: Session, run_id: UUID) -> bool:
+    """Say whether a person asked the run to stop."""
+    return bool(db.execute(select(Run.cancel_requested).where(Run.id == run_id)).scalar_one_or_none())

@@ -1,0 +1,1 @@
+"""Messages to people: rendered from templates here, delivered through the outbox."""

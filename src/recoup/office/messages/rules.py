@@ -1,0 +1,173 @@
+"""Decisions about messages: who can be written to, what a mail is made of, and how times and counts read in it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from recoup.core.errors import Invalid
+
+LONGEST_SUBJECT = 200
+LONGEST_TITLE = 120
+LONGEST_TEXT = 4_000
+LONGEST_NAME = 100
+
+# RFC 5321, 4.5.3.1: 64 octets before the @, 255 behind it; a path of 256 with its brackets.
+_LOCAL_PART = re.compile(
+    r"(?=.{1,64}\Z)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+)
+_DOMAIN = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+)
+_LONGEST_ADDRESS = 254
+_MAILBOX = re.compile(r"(?P<name>[^<>\"\\]*)<(?P<address>[^<>]*)>")
+_UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_POLICY = SMTP.clone(cte_type="7bit")
+_LAST_UNIT_SHOWN = timedelta(hours=1)
+
+COLOURS = {
+    "succeeded": "#1a7f4b",
+    "failed": "#b3261e",
+    "needs a person": "#8a5a00",
+    "parked": "#8a5a00",
+    "unknown": "#8a5a00",
+}
+"""Of a state, dark enough for white text on it; any other state is grey."""
+GREY = "#52606d"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message in words: its subject line, and the same content as text and as HTML."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def address(text: str) -> Address:
+    """Read ``ada@example.com``; raise Invalid on anything else, such as quoted names, other alphabets or line ends.
+
+    Addresses beyond ASCII (RFC 6531) are refused: few servers take them, and one that looks alike is a trap.
+    """
+    local, at, domain = text.rpartition("@")
+    fits = at and len(text) <= _LONGEST_ADDRESS and _LOCAL_PART.fullmatch(local) and _DOMAIN.fullmatch(domain)
+    if not fits:
+        raise Invalid(f"{text!r} is not a mail address.", fix="Write it like ada@example.com.")
+    return Address(username=local, domain=domain)
+
+
+def mailbox(text: str) -> Address:
+    """Read ``ada@example.com`` or ``Ada Lovelace <ada@example.com>``; raise Invalid on anything else."""
+    found = _MAILBOX.fullmatch(text)
+    if found is None:
+        return address(text)
+    plain, name = address(found["address"]), found["name"].strip()
+    if not name.isprintable() or len(name) > LONGEST_NAME:
+        raise Invalid(f"{name!r} cannot be the name of a sender.", fix="Use at most 100 visible characters.")
+    return Address(display_name=name, username=plain.username, domain=plain.domain)
+
+
+def subject_line(text: str) -> str:
+    """Return ``text`` if it can be a subject; raise Invalid when it is empty, too long or holds a line end."""
+    if not text.strip() or len(text) > LONGEST_SUBJECT or not text.isprintable():
+        raise Invalid(
+            f"{text[:80]!r} cannot be the subject of a message.",
+            fix=f"Use one line of at most {LONGEST_SUBJECT} visible characters.",
+        )
+    return text
+
+
+def one_line(text: str, *, longest: int = LONGEST_TITLE) -> str:
+    """Make a title of any text: on one line, nothing invisible, cut where it is too long."""
+    visible = "".join(char if char.isprintable() else " " for char in text)
+    return shortened(" ".join(visible.split()), longest=longest)
+
+
+def shortened(text: str, *, longest: int = LONGEST_TEXT) -> str:
+    """Cut a text that is too long, and show that it was."""
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+
+
+def is_web_address(link: str) -> bool:
+    """Say whether ``link`` may stand behind a button; anything else is shown as text."""
+    return re.fullmatch(r"https?://[!-~]+", link) is not None
+
+
+def compose(rendered: Rendered, *, key: str, sender: Address, to: Address, now: datetime) -> bytes:
+    """Return the message as bytes (RFC 5322, multipart/alternative); the same arguments give the same bytes.
+
+    The Message-ID is made of ``key``, so a mail server that sees the same message twice can tell. Both bodies are
+    quoted-printable, in which no line can look like the boundary.
+    """
+    name = hashlib.sha256(key.encode()).hexdigest()[:40]
+    message = EmailMessage(policy=_POLICY)
+    message["From"] = sender
+    message["To"] = to
+    message["Subject"] = subject_line(rendered.subject)
+    message["Date"] = format_datetime(now.astimezone(UTC))
+    message["Message-ID"] = f"<{name}@{sender.domain}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notes in return
+    message["X-Auto-Response-Suppress"] = "All"  # what Exchange reads instead
+    message.set_content(_sendable(rendered.text), cte="quoted-printable")
+    message.add_alternative(_sendable(rendered.html), subtype="html", cte="quoted-printable")
+    message.set_boundary(f"=_{name}")
+    return message.as_bytes()
+
+
+def alert_key(key: str, *, to: Address, now: datetime) -> str:
+    """Return the delivery key of an alert: the same for one recipient during one UTC day."""
+    return f"alert:{key}:{now.astimezone(UTC):%Y-%m-%d}:{to.addr_spec.lower()}"
+
+
+def moment(instant: datetime, zone: str) -> str:
+    """Write an instant for people: ``21 Nov 2025, 09:33:12 Europe/Berlin (UTC+01:00)``."""
+    try:
+        local = instant.astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError):
+        raise Invalid(f"{zone!r} is not a time zone.", fix="Write it like Europe/Berlin.") from None
+    written = f"{local:%d %b %Y, %H:%M:%S} {zone}"
+    return written if zone == "UTC" else f"{written} (UTC{local.isoformat()[-6:]})"
+
+
+def duration(length: timedelta) -> str:
+    """Write a length of time for people: ``48 s``, ``2 min 3 s``, ``26 h 5 min``."""
+    seconds = max(int(length.total_seconds()), 0)
+    minutes, hours = seconds // 60, seconds // 3600
+    if length >= _LAST_UNIT_SHOWN:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+
+
+def number(count: int) -> str:
+    """Write a count for people: ``12,345``."""
+    return f"{count:,}"
+
+
+def colour(state: str) -> str:
+    """Return the colour that a state is shown in."""
+    return COLOURS.get(state, GREY)
+
+
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "moment": moment,
+    "duration": duration,
+    "number": number,
+    "colour": colour,
+    "shortened": shortened,
+    "one_line": one_line,
+}
+TESTS: Mapping[str, Callable[..., bool]] = {"web_address": is_web_address}
+
+
+def _sendable(text: str) -> str:
+    """Replace what no mail may carry: controls and half characters."""
+    return _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,0 +1,172 @@
+"""Use cases of messages: send one from a template, alert the administrators once a day."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from jinja2 import (
+    Environment,
+    PackageLoader,
+    StrictUndefined,
+    TemplateNotFound,
+    UndefinedError,
+    select_autoescape,
+)
+from sqlalchemy.orm import Session
+
+from recoup.core.db import lock
+from recoup.core.errors import Conflict, Invalid, NotFound
+from recoup.core.parts import DeliveryKind, Go, Planned, Result
+from recoup.office.journal import service as journal
+from recoup.office.messages import rules
+from recoup.office.outbox import queries as outbox_queries
+from recoup.office.outbox import service as outbox
+from recoup.office.outbox.models import Delivery, State
+
+CHANNEL = "mail"
+
+
+def send(
+    db: Session,
+    *,
+    key: str,
+    to: str,
+    template: str,
+    context: Mapping[str, object],
+    sender: str,
+    now: datetime,
+) -> UUID:
+    """Render ``template`` and plan the message in the caller's transaction; return the delivery's id.
+
+    One message leaves per ``key``: the first that was planned stands, whatever a later one would say; for another
+    recipient the key is a Conflict. Raise Invalid when an address cannot be written to, the subject is no line,
+    or the context lacks what the template names.
+    """
+    recipient, author = rules.address(to), rules.mailbox(sender)
+    planned = _planned(db, key)
+    if planned is not None:
+        if planned.headers["to"] != recipient.addr_spec:
+            raise Conflict(f"Message {key} was planned before, to {planned.headers['to']}.")
+        return planned.id
+    payload = rules.compose(_render(template, context), key=key, sender=author, to=recipient, now=now)
+    delivery_id = outbox.plan(
+        db,
+        outbox.Plan(
+            key=key,
+            kind=KIND.name,
+            channel=CHANNEL,
+            subject=f"messages/{template}/{key}",
+            payload=payload,
+            headers={"from": author.addr_spec, "to": recipient.addr_spec},
+        ),
+        now=now,
+    )
+    journal.record(
+        db,
+        "messages.planned",
+        f"messages/message/{delivery_id}",
+        actor="messages",
+        now=now,
+        key=key,
+        template=template,
+        to=recipient.addr_spec,
+    )
+    return delivery_id
+
+
+def alert(
+    db: Session,
+    *,
+    key: str,
+    title: str,
+    text: str,
+    recipients: Iterable[str],
+    sender: str,
+    now: datetime,
+    todo: str = "",
+) -> list[UUID]:
+    """Tell each recipient that something needs a person, at most once per ``key`` and UTC day.
+
+    ``todo`` says what to do. The first alert of the day stands, whatever a later one would say. What was to be
+    reported must not be undone by its report: title and text are made to fit, and a recipient who cannot be
+    written to is noted in the journal and left out.
+    """
+    context = {"title": rules.one_line(title), "text": rules.shortened(text), "todo": todo, "at": now}
+    deliveries = []
+    for to in dict.fromkeys(recipients):
+        try:
+            recipient = rules.address(to)
+        except Invalid as error:
+            journal.record(
+                db,
+                "messages.unaddressable",
+                f"messages/alert/{key}",
+                actor="messages",
+                now=now,
+                reason=error.detail,
+            )
+            continue
+        delivery_key = rules.alert_key(key, to=recipient, now=now)
+        deliveries.append(
+            send(db, key=delivery_key, to=to, template="alert", context=context, sender=sender, now=now)
+        )
+    return deliveries
+
+
+def _planned(db: Session, key: str) -> Delivery | None:
+    """Keep others from planning under ``key`` until this transaction ends, and return what stands there."""
+    lock(db, f"recoup.message:{key}")
+    known = outbox_queries.digests(db, [key])
+    return outbox_queries.by_id(db, known[key][0]) if key in known else None
+
+
+def _render(template: str, context: Mapping[str, object]) -> rules.Rendered:
+    environment = _environment()
+    try:
+        subject, text, html = (
+            environment.get_template(f"{template}/{part}").render(context)
+            for part in ("subject.txt", "body.txt", "body.html")
+        )
+    except TemplateNotFound:
+        raise NotFound(f"There is no message template {template!r}.") from None
+    except UndefinedError as error:
+        raise Invalid(f"The message {template} cannot be written: {error.message}.") from None
+    return rules.Rendered(subject, text, html)
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("recoup.office.messages"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(rules.FILTERS)
+    environment.tests.update(rules.TESTS)
+    return environment
+
+
+def _before(db: Session, planned: Planned, now: datetime) -> Go:  # noqa: ARG001 - the outbox's shape
+    return Go()
+
+
+def _after(db: Session, planned: Planned, result: Result, now: datetime) -> None:
+    if result.state == State.REFUSED:
+        journal.record(
+            db,
+            "messages.refused",
+            f"messages/message/{planned.id}",
+            actor="messages",
+            now=now,
+            key=planned.key,
+            reason=result.reason,
+        )
+
+
+KIND = DeliveryKind("message", before=_before, after=_after)
+"""What the outbox asks before and after it hands over a message."""

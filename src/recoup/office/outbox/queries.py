@@ -1,0 +1,108 @@
+"""Every SELECT of the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from recoup.office.outbox.models import Delivery, State, StoppedChannel
+
+
+def digests(db: Session, keys: Sequence[str]) -> dict[str, tuple[UUID, str]]:
+    """Return id and payload hash of the deliveries under these keys."""
+    rows = db.execute(select(Delivery.key, Delivery.id, Delivery.sha256).where(Delivery.key.in_(keys)))
+    return {key: (delivery_id, digest) for key, delivery_id, digest in rows}
+
+
+def by_id(db: Session, delivery_id: UUID, *, for_update: bool = False) -> Delivery | None:
+    """Return one delivery, on request locked until the transaction ends."""
+    return db.get(Delivery, delivery_id, with_for_update=for_update or None, populate_existing=for_update)
+
+
+def due(db: Session, channel: str, *, now: datetime, limit: int, unknown_too: bool) -> Sequence[UUID]:
+    """Lock and return what may be claimed: planned and due, or left behind by a worker whose lease is over.
+
+    Leases are compared with the database's clock, planned times with ``now``. ``unknown_too``: where the far side
+    dedupes, what is unknown may be handed again when its next attempt is due.
+    """
+    waiting = Delivery.state.in_([State.PLANNED, State.UNKNOWN] if unknown_too else [State.PLANNED])
+    abandoned = Delivery.state.in_([State.LEASED, State.HANDING]) & (Delivery.lease_until < func.now())
+    claimable = (
+        select(Delivery.id)
+        .where(Delivery.channel == channel, or_(waiting & (Delivery.next_attempt_at <= now), abandoned))
+        .order_by(Delivery.next_attempt_at, Delivery.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return db.scalars(claimable).all()
+
+
+def fenced(db: Session, delivery_id: UUID, attempt: int) -> Delivery | None:
+    """Lock and return the delivery if this attempt still holds it."""
+    statement = (
+        select(Delivery)
+        .where(
+            Delivery.id == delivery_id,
+            Delivery.attempt == attempt,
+            Delivery.state.in_([State.LEASED, State.HANDING]),
+        )
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return db.scalars(statement).one_or_none()
+
+
+def next_due(db: Session, channel: str, *, unknown_too: bool) -> datetime | None:
+    """Return when the next planned delivery of a channel is due."""
+    states = [State.PLANNED, State.UNKNOWN] if unknown_too else [State.PLANNED]
+    statement = select(func.min(Delivery.next_attempt_at)).where(
+        Delivery.channel == channel, Delivery.state.in_(states)
+    )
+    return db.execute(statement).scalar_one()
+
+
+def channels_with_work(db: Session, *, now: datetime) -> Sequence[str]:
+    """Return the channels that have something due or left behind."""
+    waiting = Delivery.state.in_([State.PLANNED, State.UNKNOWN]) & (Delivery.next_attempt_at <= now)
+    abandoned = Delivery.state.in_([State.LEASED, State.HANDING]) & (Delivery.lease_until < func.now())
+    return db.scalars(select(Delivery.channel).where(or_(waiting, abandoned)).distinct()).all()
+
+
+def stopped(db: Session, channel: str, *, now: datetime) -> StoppedChannel | None:
+    """Return why a channel is stopped at ``now``, if it is."""
+    found = db.get(StoppedChannel, channel)
+    return found if found is not None and found.until > now else None
+
+
+def stopped_channels(db: Session) -> Sequence[StoppedChannel]:
+    """Return every channel that is stopped or waits for its first success since."""
+    return db.scalars(select(StoppedChannel).order_by(StoppedChannel.channel)).all()
+
+
+def listed(
+    db: Session,
+    *,
+    state: str | None = None,
+    kind: str | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> Sequence[Delivery]:
+    """Return deliveries, newest first; ``before`` continues a page."""
+    statement = select(Delivery)
+    if state is not None:
+        statement = statement.where(Delivery.state == state)
+    if kind is not None:
+        statement = statement.where(Delivery.kind == kind)
+    if before is not None:
+        statement = statement.where(Delivery.id < before)
+    return db.scalars(statement.order_by(Delivery.id.desc()).limit(limit)).all()
+
+
+def counts_by_state(db: Session) -> dict[str, int]:
+    """Return how many deliveries stand in each state."""
+    rows = db.execute(select(Delivery.state, func.count()).group_by(Delivery.state).order_by(Delivery.state))
+    return {state: int(number) for state, number in rows}

@@ -1,0 +1,325 @@
+"""The embedded Postgres comes up, is shared, goes down, and says what is wrong when it cannot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from recoup.core.errors import Conflict, Misconfigured, RecoupError, Unavailable
+from recoup.core.postgres import EmbeddedPostgres
+from recoup.core.postgres_files import LOG_BYTES
+from recoup.core.postgres_programs import processes_of
+from support.postgres import FAST, User, end_servers, kill_server, running_cluster, server_of
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "home"
+    end_servers(tmp_path / "home")
+
+
+def runs(home: Path) -> bool:
+    return bool(processes_of(home / "postgres/data"))
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def connected(url: str) -> psycopg.Connection:
+    return psycopg.connect(url.replace("+psycopg", ""))
+
+
+def failure_of(home: Path, bin_dir: Path | None = None) -> RecoupError:
+    with pytest.raises(RecoupError) as raised:
+        EmbeddedPostgres(home, bin_dir=bin_dir, settings=FAST).start()
+    return raised.value
+
+
+# ---------------------------------------------------------------- up and down
+
+
+def test_a_cold_start_makes_a_safe_cluster(home: Path) -> None:
+    with EmbeddedPostgres(home) as postgres, postgres.start().connect() as server:
+
+        def shown(name: str) -> str:
+            return server.execute("SELECT current_setting(%s)", [name]).fetchone()[0]
+
+        assert [shown(name) for name in ("data_checksums", "fsync", "synchronous_commit")] == ["on"] * 3
+        assert [shown(name) for name in ("listen_addresses", "server_encoding")] == ["127.0.0.1", "UTF8"]
+        locale = server.execute(
+            "SELECT datlocprovider, datlocale FROM pg_database WHERE datname = 'template0'"
+        ).fetchone()
+        assert locale == ("b", "C.UTF-8")
+        assert server.execute("SELECT upper('é')").fetchone() == ("É",)
+        folder = home / "postgres"
+        assert [mode(folder), mode(folder / "data"), mode(folder / "run")] == [0o700] * 3
+        assert mode(folder / "secrets.json") == 0o600
+        assert (folder / "postgres.log").stat().st_size
+    assert not runs(home)
+    assert not list((home / "postgres/run").iterdir())
+
+
+def test_rows_and_the_address_outlast_a_stop(home: Path) -> None:
+    with EmbeddedPostgres(home, settings=FAST) as postgres:
+        before = postgres.start()
+        with before.connect() as server:
+            server.execute("CREATE TABLE kept AS SELECT 1 AS n")
+    with EmbeddedPostgres(home, settings=FAST) as postgres:
+        assert postgres.start() == before
+        with before.connect() as server:
+            assert server.execute("SELECT n FROM kept").fetchone() == (1,)
+
+
+def test_another_port_is_found_when_ours_was_taken_meanwhile(home: Path) -> None:
+    with EmbeddedPostgres(home, settings=FAST) as postgres:
+        before = postgres.start()
+    with socket.create_server(("127.0.0.1", before.port)), EmbeddedPostgres(home, settings=FAST) as postgres:
+        after = postgres.start()
+        assert after.port != before.port
+        after.connect().close()
+
+
+def test_a_home_too_deep_for_a_socket_gets_one_elsewhere_and_keeps_it_over_a_kill(tmp_path: Path) -> None:
+    home = tmp_path / ("deep" * 30) / ("deeper" * 20)
+    try:
+        with EmbeddedPostgres(home, settings=FAST) as postgres:
+            address = postgres.start()
+            assert home not in address.socket_dir.parents
+            assert mode(address.socket_dir) == 0o700
+            kill_server(home)
+            assert postgres.ensure_running() == address
+            address.connect().close()
+        assert not address.socket_dir.exists()
+    finally:
+        end_servers(home)
+
+
+def test_a_stranger_in_place_of_the_far_socket_folder_is_not_trusted(tmp_path: Path) -> None:
+    home = tmp_path / ("deep" * 30)
+    try:
+        with EmbeddedPostgres(home, settings=FAST) as postgres:
+            address = postgres.start()
+            kill_server(home)
+            shutil.rmtree(address.socket_dir)
+            address.socket_dir.mkdir(mode=0o777)
+            address.socket_dir.chmod(0o777)
+            assert postgres.ensure_running().socket_dir != address.socket_dir
+        address.socket_dir.rmdir()
+    finally:
+        end_servers(home)
+
+
+def test_a_full_log_is_put_aside_once(home: Path) -> None:
+    folder = home / "postgres"
+    folder.mkdir(parents=True)
+    (folder / "postgres.log").write_bytes(b"x" * (LOG_BYTES + 1))
+    with EmbeddedPostgres(home, settings=FAST):
+        assert (folder / "postgres.log.1").stat().st_size == LOG_BYTES + 1
+        assert (folder / "postgres.log").stat().st_size < 10_000
+
+
+# ---------------------------------------------------------------- shared
+
+
+def test_who_leaves_last_stops_the_server(home: Path) -> None:
+    with User(home) as first, User(home) as second:
+        server = first.server()
+        assert second.server() == server
+        third = EmbeddedPostgres(home)
+        address = third.start()
+        first.leave()
+        address.connect().close()
+        second.leave()
+        address.connect().close()
+        third.stop()
+        assert not runs(home)
+
+
+def test_the_starter_may_leave_first_and_leaves_no_zombie(home: Path) -> None:
+    starter, other = EmbeddedPostgres(home, settings=FAST), EmbeddedPostgres(home, settings=FAST)
+    address = starter.start()
+    other.start()
+    server = server_of(home)
+    starter.stop()
+    starter.stop()
+    address.connect().close()
+    other.stop()
+    with pytest.raises(ProcessLookupError):  # reaped
+        os.kill(server, 0)
+
+
+def test_many_that_come_at_once_share_one_server(home: Path) -> None:
+    users = [User(home) for _ in range(4)]
+    try:
+        assert len({user.server() for user in users}) == 1
+        for user in users:
+            user.leave()
+        assert not runs(home)
+    finally:
+        for user in users:
+            user.__exit__()
+
+
+def test_a_forked_child_does_not_stop_its_parents_server(home: Path) -> None:
+    script = """
+import os, sys
+from pathlib import Path
+from recoup.core.postgres import EmbeddedPostgres
+with EmbeddedPostgres(Path(sys.argv[1])) as postgres:
+    child = os.fork()
+    if not child:
+        postgres.stop()
+        os._exit(0)
+    os.waitpid(child, 0)
+    postgres.start().connect().close()
+    print(open(sys.argv[1] + "/postgres/data/postmaster.pid").readline())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(home)], check=True, capture_output=True, text=True, timeout=60
+    )
+    log = (home / "postgres/postgres.log").read_text()
+    assert log.count("fast shutdown request") == 1
+    assert f"[{done.stdout.strip()}] LOG:  received fast shutdown request" in log
+
+
+def test_only_a_user_of_the_server_may_ask_for_it(home: Path) -> None:
+    postgres = EmbeddedPostgres(home, settings=FAST)
+    with postgres:
+        pass
+    with pytest.raises(Conflict):
+        postgres.ensure_running()
+    assert not runs(home)
+
+
+# ---------------------------------------------------------------- what is wrong, in a sentence
+
+
+def test_missing_programs(home: Path, tmp_path: Path) -> None:
+    failure = failure_of(home, bin_dir=tmp_path / "nowhere")
+    assert isinstance(failure, Misconfigured)
+    assert str(tmp_path / "nowhere") in failure.detail
+    assert "RECOUP_PG_BIN" in failure.fix
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_data_of_another_version(home: Path) -> None:
+    with EmbeddedPostgres(home, settings=FAST):
+        pass
+    version = home / "postgres/data/PG_VERSION"
+    version.write_text("17\n")
+    failure = failure_of(home)
+    assert isinstance(failure, Misconfigured)
+    assert "made by PostgreSQL 17" in failure.detail
+    assert not runs(home)
+    version.unlink()
+    assert "holds no database" in failure_of(home).detail
+
+
+def test_programs_that_do_not_run(home: Path, tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    program(programs, "initdb", "exit 1")
+    program(programs, "postgres", "echo no such library; exit 127")
+    assert "cannot be run (no such library)" in failure_of(home, programs).detail
+
+
+def test_a_cluster_that_cannot_be_made_leaves_the_reason_and_nothing_else(home: Path, tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    program(programs, "postgres", "echo 'postgres (PostgreSQL) 18.6'")
+    program(programs, "initdb", "echo 'initdb: error: the moon is full'; echo more; exit 1")
+    failure = failure_of(home, programs)
+    assert isinstance(failure, Misconfigured)
+    assert "the moon is full" in failure.detail
+    assert "more" not in failure.sentence().split()
+    folder = home / "postgres"
+    assert str(folder / "postgres.log") in failure.fix
+    assert "more" in (folder / "postgres.log").read_text()
+    assert not (folder / "data").exists()
+    assert not (folder / "data.part").exists()
+    assert not list((folder / "run").iterdir())
+    with EmbeddedPostgres(home, settings=FAST):  # and the folder is as good as new
+        pass
+
+
+def test_a_server_that_refuses_to_start_says_why(home: Path) -> None:
+    with pytest.raises(Unavailable, match="unrecognized configuration parameter"):
+        EmbeddedPostgres(home, settings={**FAST, "no_such_setting": "1"}).start()
+    with EmbeddedPostgres(home, settings=FAST):
+        pass
+
+
+def test_lost_and_wrong_passwords(home: Path) -> None:
+    with EmbeddedPostgres(home, settings=FAST):
+        pass
+    path = home / "postgres/secrets.json"
+    true = path.read_text()
+    path.unlink()
+    assert "is missing" in failure_of(home).detail
+    path.write_text("{}")
+    assert "does not hold" in failure_of(home).detail
+    path.write_text('{"postgres": "x", "recoup_owner": "x", "recoup_app": "x"}')
+    failure = failure_of(home)
+    assert isinstance(failure, Misconfigured)
+    assert "does not accept the password" in failure.detail
+    path.write_text(true)
+    with EmbeddedPostgres(home, settings=FAST) as postgres:
+        postgres.start().connect().close()
+
+
+def test_a_home_that_is_a_file(home: Path) -> None:
+    home.write_text("")
+    failure = failure_of(home)
+    assert isinstance(failure, Misconfigured)
+    assert "cannot be used" in failure.detail
+
+
+def test_a_full_disk(home: Path) -> None:
+    home.mkdir()
+    small = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=24m none "$0" && exec "$@"', str(home)]
+    if subprocess.run([*small, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets us mount nothing")
+    user = [sys.executable, "-c", FULL_DISK, str(home)]
+    done = subprocess.run([*small, *user], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout == f"Unavailable: The disk that holds {home}/postgres is full. False\n", done.stderr
+
+
+FULL_DISK = """
+import sys
+from pathlib import Path
+from recoup.core.errors import RecoupError
+from recoup.core.postgres import EmbeddedPostgres
+home = Path(sys.argv[1])
+try:
+    EmbeddedPostgres(home).start()
+except RecoupError as failure:
+    print(f"{type(failure).__name__}: {failure.detail} {(home / 'postgres/data.part').exists()}")
+"""
+
+
+# ---------------------------------------------------------------- the tests' own server
+
+
+def test_a_copied_database_has_the_rows_and_the_doors_of_its_template(home: Path) -> None:
+    with running_cluster(home) as cluster:
+        template = cluster.create_database()
+        with connected(template.owner_url) as owner:
+            owner.execute("CREATE TABLE stamp AS SELECT 7 AS n")
+            owner.execute("GRANT SELECT ON stamp TO recoup_app")
+        with cluster.database(template.name) as copy, connected(copy.app_url) as app:
+            assert app.execute("SELECT n FROM stamp").fetchone() == (7,)
+        with cluster.database() as empty, connected(empty.app_url) as app:
+            assert app.execute("SELECT to_regclass('stamp')").fetchone() == (None,)

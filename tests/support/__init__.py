@@ -1,0 +1,1 @@
+"""What several tests need to set the stage; nothing here checks anything."""
