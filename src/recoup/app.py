@@ -16,8 +16,6 @@ from sqlalchemy.orm import Session
 
 from recoup.migrations import schema
 from recoup.adapters.clazar import ClazarChannel, ClazarSettings
-from recoup.adapters.mail_folder import MailFolderChannel
-from recoup.adapters.smtp import SmtpChannel, SmtpSettings
 from recoup.adapters.stores import open_store
 from recoup.areas.metering.area import AREA as METERING
 from recoup.areas.metering.settings import MeteringSettings
@@ -154,6 +152,8 @@ def merged(areas: Sequence[Area]) -> Parts:
 
 
 def _channels(settings: Settings, clock: Clock) -> dict[str, Channel]:
+    from recoup.adapters.mail_folder import MailFolderChannel
+    from recoup.adapters.smtp import SmtpChannel, SmtpSettings
     mail = settings.mail
     channels: dict[str, Channel] = {}
     if mail.smtp_host is None:

@@ -250,6 +250,38 @@ def test_renewal_that_gets_no_answer_is_tried_later(channel: ClazarChannel, claz
             handover.send()
     assert refused.value.permanent is False
     assert clazar.ledger == []
+    hand_over(channel)
+    assert [(request.path, request.status) for request in clazar.requests[1:]] == [
+        ("/metering/", 401),
+        ("/authenticate/", 503),
+        ("/authenticate/", 200),
+        ("/metering/", 200),
+    ]
+
+
+def test_when_renewing_early_fails_the_token_is_used_to_its_end(
+    channel: ClazarChannel, clazar: ClazarStandIn, moment: MovableClock
+) -> None:
+    hand_over(channel, parcel(record(dimension="first")))
+    clazar.script(faults.server_error(503), path="/authenticate", times=None)
+    moment.now += timedelta(hours=23, minutes=59, seconds=59)
+    hand_over(channel, parcel(record(dimension="second")))
+    assert [request.token for request in clazar.asked("/metering/")] == [1, 1]
+    moment.now += timedelta(seconds=1)
+    with pytest.raises(Refused):
+        hand_over(channel)
+    assert len(clazar.asked("/metering/")) == 2
+
+
+def test_when_renewing_early_is_refused_the_channel_stops(
+    channel: ClazarChannel, clazar: ClazarStandIn, moment: MovableClock
+) -> None:
+    hand_over(channel)
+    clazar.client_secret = "rotated"
+    moment.now += timedelta(hours=23, minutes=56)
+    with pytest.raises(ChannelDown):
+        hand_over(channel)
+    assert len(clazar.asked("/metering/")) == 1
 
 
 def test_threads_share_one_sign_in(channel: ClazarChannel, clazar: ClazarStandIn) -> None:
@@ -269,8 +301,8 @@ def test_threads_share_one_renewal_after_401(channel: ClazarChannel, clazar: Cla
 
 
 def test_threads_share_one_refusal(build: Build, clazar: ClazarStandIn) -> None:
-    channel = build(client_secret="wrong-secret")
-    clazar.script(faults.slow(0.15), path="/authenticate")
+    channel = build(client_secret="wrong-secret", read_timeout=timedelta(seconds=5))
+    clazar.script(faults.slow(0.5), path="/authenticate")
     failures = hand_over_in_threads(channel, 4)
     assert [type(failure) for failure in failures] == [ChannelDown] * 4
     assert len(clazar.asked("/authenticate/")) == 1

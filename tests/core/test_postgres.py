@@ -1,4 +1,4 @@
-"""The embedded Postgres comes up, is shared, goes down, and says what is wrong when it cannot."""
+"""The embedded Postgres comes up, is shared, and goes down."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from recoup.core.errors import Conflict, Misconfigured, RecoupError, Unavailable
+from recoup.core.errors import Conflict
 from recoup.core.postgres import EmbeddedPostgres
-from recoup.core.postgres_files import LOG_BYTES
+from recoup.core.postgres_files import LOG_BYTES, until
 from recoup.core.postgres_programs import processes_of
 from support.postgres import FAST, User, end_servers, kill_server, running_cluster, server_of
 
@@ -39,12 +39,6 @@ def connected(url: str) -> psycopg.Connection:
     return psycopg.connect(url.replace("+psycopg", ""))
 
 
-def failure_of(home: Path, bin_dir: Path | None = None) -> RecoupError:
-    with pytest.raises(RecoupError) as raised:
-        EmbeddedPostgres(home, bin_dir=bin_dir, settings=FAST).start()
-    return raised.value
-
-
 # ---------------------------------------------------------------- up and down
 
 
@@ -65,6 +59,7 @@ def test_a_cold_start_makes_a_safe_cluster(home: Path) -> None:
         assert [mode(folder), mode(folder / "data"), mode(folder / "run")] == [0o700] * 3
         assert mode(folder / "secrets.json") == 0o600
         assert (folder / "postgres.log").stat().st_size
+        assert os.getsid(server_of(home)) != os.getsid(0)  # Ctrl-C at our terminal is not for it
     assert not runs(home)
     assert not list((home / "postgres/run").iterdir())
 
@@ -154,8 +149,7 @@ def test_the_starter_may_leave_first_and_leaves_no_zombie(home: Path) -> None:
     starter.stop()
     address.connect().close()
     other.stop()
-    with pytest.raises(ProcessLookupError):  # reaped
-        os.kill(server, 0)
+    assert until(lambda: not Path(f"/proc/{server}").exists(), 5)  # the starter has waited for it
 
 
 def test_many_that_come_at_once_share_one_server(home: Path) -> None:
@@ -199,115 +193,6 @@ def test_only_a_user_of_the_server_may_ask_for_it(home: Path) -> None:
     with pytest.raises(Conflict):
         postgres.ensure_running()
     assert not runs(home)
-
-
-# ---------------------------------------------------------------- what is wrong, in a sentence
-
-
-def test_missing_programs(home: Path, tmp_path: Path) -> None:
-    failure = failure_of(home, bin_dir=tmp_path / "nowhere")
-    assert isinstance(failure, Misconfigured)
-    assert str(tmp_path / "nowhere") in failure.detail
-    assert "RECOUP_PG_BIN" in failure.fix
-
-
-def program(folder: Path, name: str, script: str) -> None:
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
-
-
-def test_data_of_another_version(home: Path) -> None:
-    with EmbeddedPostgres(home, settings=FAST):
-        pass
-    version = home / "postgres/data/PG_VERSION"
-    version.write_text("17\n")
-    failure = failure_of(home)
-    assert isinstance(failure, Misconfigured)
-    assert "made by PostgreSQL 17" in failure.detail
-    assert not runs(home)
-    version.unlink()
-    assert "holds no database" in failure_of(home).detail
-
-
-def test_programs_that_do_not_run(home: Path, tmp_path: Path) -> None:
-    programs = tmp_path / "bin"
-    program(programs, "initdb", "exit 1")
-    program(programs, "postgres", "echo no such library; exit 127")
-    assert "cannot be run (no such library)" in failure_of(home, programs).detail
-
-
-def test_a_cluster_that_cannot_be_made_leaves_the_reason_and_nothing_else(home: Path, tmp_path: Path) -> None:
-    programs = tmp_path / "bin"
-    program(programs, "postgres", "echo 'postgres (PostgreSQL) 18.6'")
-    program(programs, "initdb", "echo 'initdb: error: the moon is full'; echo more; exit 1")
-    failure = failure_of(home, programs)
-    assert isinstance(failure, Misconfigured)
-    assert "the moon is full" in failure.detail
-    assert "more" not in failure.sentence().split()
-    folder = home / "postgres"
-    assert str(folder / "postgres.log") in failure.fix
-    assert "more" in (folder / "postgres.log").read_text()
-    assert not (folder / "data").exists()
-    assert not (folder / "data.part").exists()
-    assert not list((folder / "run").iterdir())
-    with EmbeddedPostgres(home, settings=FAST):  # and the folder is as good as new
-        pass
-
-
-def test_a_server_that_refuses_to_start_says_why(home: Path) -> None:
-    with pytest.raises(Unavailable, match="unrecognized configuration parameter"):
-        EmbeddedPostgres(home, settings={**FAST, "no_such_setting": "1"}).start()
-    with EmbeddedPostgres(home, settings=FAST):
-        pass
-
-
-def test_lost_and_wrong_passwords(home: Path) -> None:
-    with EmbeddedPostgres(home, settings=FAST):
-        pass
-    path = home / "postgres/secrets.json"
-    true = path.read_text()
-    path.unlink()
-    assert "is missing" in failure_of(home).detail
-    path.write_text("{}")
-    assert "does not hold" in failure_of(home).detail
-    path.write_text('{"postgres": "x", "recoup_owner": "x", "recoup_app": "x"}')
-    failure = failure_of(home)
-    assert isinstance(failure, Misconfigured)
-    assert "does not accept the password" in failure.detail
-    path.write_text(true)
-    with EmbeddedPostgres(home, settings=FAST) as postgres:
-        postgres.start().connect().close()
-
-
-def test_a_home_that_is_a_file(home: Path) -> None:
-    home.write_text("")
-    failure = failure_of(home)
-    assert isinstance(failure, Misconfigured)
-    assert "cannot be used" in failure.detail
-
-
-def test_a_full_disk(home: Path) -> None:
-    home.mkdir()
-    small = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=24m none "$0" && exec "$@"', str(home)]
-    if subprocess.run([*small, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine lets us mount nothing")
-    user = [sys.executable, "-c", FULL_DISK, str(home)]
-    done = subprocess.run([*small, *user], capture_output=True, text=True, check=False, timeout=60)
-    assert done.stdout == f"Unavailable: The disk that holds {home}/postgres is full. False\n", done.stderr
-
-
-FULL_DISK = """
-import sys
-from pathlib import Path
-from recoup.core.errors import RecoupError
-from recoup.core.postgres import EmbeddedPostgres
-home = Path(sys.argv[1])
-try:
-    EmbeddedPostgres(home).start()
-except RecoupError as failure:
-    print(f"{type(failure).__name__}: {failure.detail} {(home / 'postgres/data.part').exists()}")
-"""
 
 
 # ---------------------------------------------------------------- the tests' own server

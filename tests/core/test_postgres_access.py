@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import subprocess
-import sys
-import tempfile
+import socket
+import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +14,9 @@ import sqlalchemy
 from psycopg import errors, sql
 
 from recoup.core.postgres import EmbeddedPostgres
-from recoup.core.postgres_access import Roles
+from recoup.core.postgres_access import Address, Roles
 from recoup.core.postgres_files import PostgresFiles
-from recoup.core.postgres_programs import PostgresPrograms
-from support.postgres import FAST, USER, User, end_servers, server_of
+from support.postgres import FAST, end_servers
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +95,6 @@ def test_the_owner_makes_schemas_and_the_app_uses_what_it_is_granted(roles: Role
             "CREATE TABLE public.mine (n int)",
             "CREATE TABLE ledger.mine (n int)",
             "SET ROLE recoup_owner",
-            "GRANT SELECT ON ledger.line TO PUBLIC",
         ):
             with pytest.raises(errors.InsufficientPrivilege):
                 app.execute(forbidden)
@@ -130,6 +125,33 @@ def test_a_password_is_always_asked_for(
         psycopg.connect(**place, password="wrong")
     with pytest.raises(psycopg.OperationalError, match="no password supplied"):
         psycopg.connect(**place)
+
+
+class Impostor(threading.Thread):
+    """Listens where the server listened, and asks whoever comes for the password in clear."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(daemon=True)
+        self.heard = b""
+        self._door = socket.socket(socket.AF_UNIX)
+        self._door.bind(str(folder / ".s.PGSQL.5432"))
+        self._door.listen()
+
+    def run(self) -> None:
+        with self._door, self._door.accept()[0] as caller:
+            self.heard += caller.recv(8192)
+            caller.sendall(b"R" + struct.pack("!ii", 8, 3))
+            self.heard += caller.recv(8192)
+
+
+def test_a_false_server_is_refused_and_not_told_the_password(tmp_path: Path) -> None:
+    impostor = Impostor(tmp_path)
+    impostor.start()
+    with pytest.raises(psycopg.OperationalError, match="requirement"):
+        Address("127.0.0.1", 5432, tmp_path, "hush").connect()
+    impostor.join(5)
+    assert b"user" in impostor.heard
+    assert b"hush" not in impostor.heard
 
 
 def test_nothing_but_scram_lets_anybody_in(postgres: EmbeddedPostgres) -> None:
@@ -176,108 +198,9 @@ def test_no_password_and_no_customer_shows_in_the_log_or_a_repr(
         owner.execute("INSERT INTO customer VALUES ('alice@acme.test')")
         with pytest.raises(errors.UniqueViolation):
             owner.execute("INSERT INTO customer VALUES ('alice@acme.test')")
-        folder = Path(owner.execute("SHOW data_directory").fetchone()[0]).parent
+    folder = postgres.start().socket_dir.parent
     log = (folder / "postgres.log").read_text()
     assert "duplicate key" in log
     assert "alice" not in log
     shown = log + repr(roles) + repr(postgres.start())
     assert not [word for word in PostgresFiles(folder.parent).passwords().values() if word in shown]
-
-
-# ---------------------------------------------------------------- the account that it runs as
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run it as somebody else")
-
-
-@pytest.fixture
-def open_home() -> Iterator[Path]:
-    """A home that other accounts can get to, unlike pytest's folders."""
-    folder = Path(tempfile.mkdtemp(prefix="recoup-test-"))
-    folder.chmod(0o711)
-    bin_dir = PostgresPrograms(PostgresFiles(folder), None).bin_dir
-    if subprocess.run(["test", "-x", bin_dir / "postgres"], user="nobody", check=False).returncode:
-        pytest.skip("the programs of Postgres lie where other accounts cannot get to them")
-    yield folder / "home"
-    end_servers(folder / "home")
-    shutil.rmtree(folder)
-
-
-def account_of(home: Path) -> int:
-    return Path(f"/proc/{server_of(home)}").stat().st_uid
-
-
-@as_root
-def test_under_root_nothing_changes_its_owner_where_namespaces_are_allowed(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    try:
-        with EmbeddedPostgres(home, settings=FAST):
-            assert account_of(home) == 0
-            assert {path.lstat().st_uid for path in home.rglob("*")} == {0}
-            assert {path.stat().st_mode & 0o077 for path in home.rglob("*") if path.is_dir()} == {0}
-    finally:
-        end_servers(home)
-
-
-@as_root
-def test_under_root_without_unshare_it_runs_as_nobody_who_gets_its_own_folders_only(open_home: Path) -> None:
-    nobody = pwd.getpwnam("nobody").pw_uid
-    with EmbeddedPostgres(open_home, settings=FAST):  # made with namespaces, continued without
-        pass
-    for _ in range(2):
-        with User(open_home, env={"PATH": "/nowhere"}) as user:
-            user.server()
-            assert account_of(open_home) == nobody
-            user.leave()
-    with EmbeddedPostgres(open_home, settings=FAST):  # and with them again
-        assert account_of(open_home) == nobody
-    folder = open_home / "postgres"
-    owners = {path.name: path.stat().st_uid for path in folder.iterdir()}
-    assert {name for name, owner in owners.items() if owner == nobody} == {"data", "run"}
-    assert folder.stat().st_mode & 0o777 == 0o711
-
-
-@as_root
-def test_under_root_without_unshare_a_new_cluster_is_nobodys(open_home: Path) -> None:
-    with User(open_home, env={"PATH": "/nowhere"}) as user:
-        user.server()
-        assert account_of(open_home) == pwd.getpwnam("nobody").pw_uid
-        user.leave()
-    assert not list((open_home / "postgres/run").iterdir())
-
-
-@as_root
-def test_a_home_that_nobody_can_get_to_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    home = tmp_path / "home"  # below a folder that is open to root only
-    with User(home, env={"PATH": "/nowhere"}) as user:
-        said = user.says()
-    assert said.startswith("Misconfigured: A new database could not be made in")
-    assert "as 'nobody'" in said
-    assert "Permission denied" in said
-
-
-@as_root
-def test_in_somebody_elses_home_root_runs_it_as_them_and_leaves_them_everything(open_home: Path) -> None:
-    daemon = pwd.getpwnam("daemon")
-    open_home.mkdir()
-    os.chown(open_home, daemon.pw_uid, daemon.pw_gid)
-    with EmbeddedPostgres(open_home, settings=FAST):
-        assert account_of(open_home) == daemon.pw_uid
-        assert {path.lstat().st_uid for path in open_home.rglob("*")} == {daemon.pw_uid}
-    assert (open_home / "postgres").stat().st_mode & 0o777 == 0o700
-
-
-@as_root
-def test_another_account_is_told_whose_home_it_is(open_home: Path) -> None:
-    with EmbeddedPostgres(open_home, settings=FAST):
-        pass
-    python = "/usr/bin/python3"
-    where = os.pathsep.join(path for path in sys.path if path)
-    done = subprocess.run(
-        [python, "-c", USER, str(open_home)],
-        user="daemon",
-        env={"PYTHONPATH": where},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Misconfigured" in done.stderr

@@ -16,7 +16,7 @@ import pytest
 
 from recoup.core.postgres import EmbeddedPostgres
 from recoup.core.postgres_access import Address
-from recoup.core.postgres_files import until
+from recoup.core.postgres_files import PostgresFiles, until
 from recoup.core.postgres_programs import processes_of
 from support.postgres import FAST, User, end_servers, kill_server, server_of
 
@@ -63,15 +63,26 @@ def test_a_killed_server_is_back_at_once_with_every_committed_row(home: Path) ->
             committed = last
 
 
+def compute_for_ever(address: Address) -> None:
+    with suppress(psycopg.OperationalError), address.connect() as server:
+        server.execute("DO $$ BEGIN LOOP NULL; END LOOP; END $$")
+
+
 def test_a_backend_that_computes_on_does_not_block_the_next_server(home: Path) -> None:
     with EmbeddedPostgres(home, settings=FAST) as postgres:
         address = postgres.start()
-        with suppress(psycopg.OperationalError), address.connect() as server:
-            threading.Timer(0.2, kill_server, [home]).start()
-            server.execute("DO $$ BEGIN LOOP NULL; END LOOP; END $$")
-        assert processes_of(home / "postgres/data")  # the kernel kills no children
+        client = threading.Thread(target=compute_for_ever, args=[address], daemon=True)
+        client.start()
+        with address.connect() as server:
+            busy = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'"
+            assert until(lambda: server.execute(busy).rowcount == 1, 10)
+            orphan = server.execute(busy).fetchone()[0]
+        kill_server(home)
+        assert until(lambda: processes_of(home / "postgres/data") == {orphan}, 10)  # the rest has noticed
         assert postgres.ensure_running() == address
-        address.connect().close()
+        assert orphan not in processes_of(home / "postgres/data")
+        client.join(10)
+        assert not client.is_alive()
 
 
 def test_the_next_process_uses_the_server_whose_owner_was_killed(home: Path) -> None:
@@ -154,6 +165,10 @@ def test_a_copy_of_a_home_does_not_use_the_originals_server(stopped: Path, tmp_p
     try:
         with EmbeddedPostgres(stopped, settings=FAST) as original:
             shutil.copy(stopped / "postgres/data/postmaster.pid", copy / "postgres/data")
+            files = PostgresFiles(
+                copy
+            )  # what is left of the copy's own killed server holds this for a moment
+            threading.Timer(0.3, files.release, [files.claim_server()]).start()
             with EmbeddedPostgres(copy, settings=FAST) as other:
                 assert other.start().port != original.start().port
                 assert server_of(copy) != server_of(stopped)

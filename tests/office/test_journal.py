@@ -175,15 +175,17 @@ def test_a_chain_rewritten_with_fresh_hashes_is_found_by_what_was_written_down_o
     assert all("not the one that was written down" in problem for problem in found)
 
 
-@pytest.mark.parametrize("table", ["events", "seals"])
-@pytest.mark.parametrize("statement", ["update {} set {} = {}", "delete from {}", "truncate {}"])
-def test_the_application_may_neither_change_nor_remove(
-    sessions: Sessions, now: datetime, table: str, statement: str
-) -> None:
+def test_the_application_may_neither_change_nor_remove(sessions: Sessions, now: datetime) -> None:
     write(sessions, 1, now=now)
-    column = {"events": "actor", "seals": "hash"}[table]
-    with pytest.raises(ProgrammingError, match="permission denied"), sessions.begin() as db:
-        db.execute(text(statement.format(table, column, column)))
+    for table, column in (("events", "actor"), ("seals", "hash")):
+        for statement in (
+            f"update {table} set {column} = {column}",
+            f"delete from {table}",
+            f"truncate {table}",
+        ):
+            with pytest.raises(ProgrammingError, match="permission denied"), sessions.begin() as db:
+                db.execute(text(statement))
+    assert problems(sessions) == ()
 
 
 def test_sealing_at_once_seals_each_event_once(sessions: Sessions, now: datetime) -> None:

@@ -90,15 +90,15 @@ def test_a_closed_item_that_is_owed_again_opens(sessions: Sessions, now: datetim
 
 
 def test_many_are_put_and_settled_at_once(sessions: Sessions, now: datetime) -> None:
-    items = [owed(f"k{i:04}") for i in range(2_300)]
+    items = [owed(f"k{i:04}") for i in range(1_100)]
     with sessions.begin() as db:
         service.put_all(db, [], now=now)
         service.put_all(db, items, now=now)
         service.put_all(db, items, now=now)
-        service.settle(db, *(item.key for item in items[:2_200]), reason="paid", now=now)
+        service.settle(db, *(item.key for item in items[:1_050]), reason="paid", now=now)
     with sessions.begin() as db:
         left = queries.open_items(db, limit=1_000)
-        assert sorted(item.key for item in left) == [item.key for item in items[2_200:]]
+        assert sorted(item.key for item in left) == [item.key for item in items[1_050:]]
 
 
 def test_what_lapses_is_listed_by_hour_and_currency_largest_first(sessions: Sessions, now: datetime) -> None:
@@ -142,20 +142,15 @@ def test_open_items_come_in_the_order_in_which_they_lapse(sessions: Sessions, no
         assert [item.key for item in queries.open_items(db, limit=2)] == ["elsewhere", "first"]
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [
+def test_the_database_keeps_the_book_whole(sessions: Sessions, now: datetime) -> None:
+    with sessions.begin() as db:
+        service.put(db, owed("a"), now=now)
+    for broken in (
         {"amount_minor": -1},
         {"currency": None},
         {"state": "lost"},
         {"state": "settled"},
-        {"ended_at": datetime.fromisoformat("2025-07-23T21:00:00+00:00")},
-    ],
-)
-def test_the_database_keeps_the_book_whole(
-    sessions: Sessions, now: datetime, broken: dict[str, object]
-) -> None:
-    with sessions.begin() as db:
-        service.put(db, owed("a"), now=now)
-    with pytest.raises(IntegrityError), sessions.begin() as db:
-        db.execute(update(OwedItem).values(**broken))
+        {"ended_at": now},
+    ):
+        with pytest.raises(IntegrityError, match="violates check constraint"), sessions.begin() as db:
+            db.execute(update(OwedItem).values(**broken))

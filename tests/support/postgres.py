@@ -77,11 +77,15 @@ class Cluster:
 
 
 USER = """
-import sys
+import os, pwd, sys
 from pathlib import Path
 from recoup.core.errors import RecoupError
 from recoup.core.postgres import EmbeddedPostgres
 home = Path(sys.argv[1])
+for account in map(pwd.getpwnam, sys.argv[2:]):  # only now: Python itself may lie where it cannot get to
+    os.setgroups([])
+    os.setgid(account.pw_gid)
+    os.setuid(account.pw_uid)
 postgres = EmbeddedPostgres(home)
 try:
     postgres.start()
@@ -94,11 +98,11 @@ postgres.stop()
 
 
 class User:
-    """Another process that uses the server of a home: starts it or joins it, until told to leave."""
+    """Another process, of ours or of another account, that uses the server of a home until told to leave."""
 
-    def __init__(self, home: Path, **how: Any) -> None:
+    def __init__(self, home: Path, *account: str, **how: Any) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", USER, str(home)],
+            [sys.executable, "-c", USER, str(home), *account],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -92,7 +92,7 @@ class Tokens:
         self._lock = threading.Lock()
         self._token: Token | None = None
         self._failures = 0
-        self._failure: ChannelDown | Refused | None = None
+        self._failure: ChannelDown | Refused = Refused("Clazar was not asked yet.", permanent=False)
 
     def get(self, *, instead_of: Token | None = None) -> Token:
         """Return a token that is good for some minutes, and not the one that was just turned away.
@@ -101,17 +101,22 @@ class Tokens:
         """
         failures = self._failures
         with self._lock:
-            if self._token and self._token is not instead_of and self._now() < self._token.renew_at:
+            if instead_of is not None and self._token is instead_of:
+                self._token = None
+            if self._token and self._now() < self._token.renew_at:
                 return self._token
-            if self._failure and self._failures != failures:
-                # Another thread tried while this one waited: asking again at once would only knock harder.
-                raise self._failure
-            try:
-                self._token = self.sign_in()
-            except (ChannelDown, Refused) as failure:
-                self._failures, self._failure, self._token = self._failures + 1, failure, None
-                raise
-            return self._token
+            # When the count has moved, another thread tried in vain while this one waited: that answer holds for
+            # both, as asking again at once would only knock harder.
+            if self._failures == failures:
+                try:
+                    self._token = self.sign_in()
+                except (ChannelDown, Refused) as failure:
+                    self._failures, self._failure = self._failures + 1, failure
+                else:
+                    return self._token
+            if self._token and self._now() < self._token.ends and isinstance(self._failure, Refused):
+                return self._token  # renewed early means that there is time to fail
+            raise self._failure
 
     def sign_in(self) -> Token:
         """Ask Clazar for a new token, whatever is kept. Raise as ``get`` does."""

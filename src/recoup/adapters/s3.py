@@ -5,21 +5,19 @@ from __future__ import annotations
 import functools
 import io
 import random
-import re
 import tempfile
 import threading
 import time
-import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO
-from urllib.parse import quote
 
 from recoup.adapters import s3_client
 from recoup.adapters.blob_keys import check_new
+from recoup.adapters.download_names import attachment
 from recoup.adapters.s3_client import FAILURES, Limits
 from recoup.core.errors import Changed, Invalid, Misconfigured, RecoupError, Unavailable
 from recoup.core.ports import BlobInfo
@@ -87,7 +85,7 @@ class S3Store:
 
     def head(self, key: str) -> BlobInfo:
         """Return size, ETag and time of one object; raise NotFound when there is none."""
-        return _info(key, self._head(key))
+        return self._info(key, self._head(key))
 
     @contextmanager
     def open(self, key: str, *, if_match: str | None = None) -> Iterator[BinaryIO]:
@@ -99,7 +97,7 @@ class S3Store:
         with self._sentences(key):
             answer = self._client.get_object(**self._place(key), **condition)
         with closing(answer["Body"]):
-            if if_match is not None and _bare(answer["ETag"]) != if_match:  # a store that ignores conditions
+            if if_match not in {None, _bare(answer.get("ETag", if_match))}:  # a store that ignores conditions
                 raise Changed(f"{key!r} in {self.name} is no longer the version that was asked for.")
             body = _Body(answer["Body"], functools.partial(self._sentences, key))
             with io.BufferedReader(body, 64 * 1024) as reader:
@@ -171,7 +169,7 @@ class S3Store:
             try:
                 answer: dict[str, Any] = self._client.head_object(**place)
             except FAILURES as error:
-                if s3_client.code_of(error) not in {"400", "403", "404"}:
+                if not s3_client.gives_no_reason(error):
                     raise
                 # The answer to HEAD has no body, so no reason: is it the key, the bucket or are it we?
                 answer = self._client.get_object(**place)
@@ -188,9 +186,10 @@ class S3Store:
             if (ours := self._written_before(key, about, failure.__cause__)) is None:
                 raise
             return ours
-        if modified := _date(answer):
-            return BlobInfo(key, size, _bare(answer["ETag"]), modified)
-        return self.head(key)
+        etag, modified = answer.get("ETag"), _date(answer)
+        if not etag or not modified:  # cut off, or a store that tells less
+            return self.head(key)
+        return BlobInfo(key, size, _bare(etag), modified)
 
     def _put(self, key: str, body: BinaryIO, about: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         place = self._place(key)
@@ -198,7 +197,8 @@ class S3Store:
         if len(portion) < self.limits.portion_bytes:
             # As a file, not as bytes: those would have to leave within one connect timeout.
             return len(portion), self._client.put_object(**place, **about, Body=io.BytesIO(portion))
-        size, parts = 0, []
+        size = 0
+        parts: list[dict[str, Any]] = []
         place["UploadId"] = self._client.create_multipart_upload(**place, **about)["UploadId"]
         try:
             while portion:
@@ -231,6 +231,14 @@ class S3Store:
             else:
                 return answer
 
+    def _info(self, key: str, answer: dict[str, Any]) -> BlobInfo:
+        try:
+            return BlobInfo(key, answer["ContentLength"], _bare(answer["ETag"]), answer["LastModified"])
+        except (
+            KeyError
+        ) as missing:  # a connection that ends among the headers looks like the end of the headers
+            raise Unavailable(f"{self.name} did not describe {key!r}: no {missing.args[0]}.") from None
+
     def _written_before(
         self, key: str, about: dict[str, Any], cause: BaseException | None
     ) -> BlobInfo | None:
@@ -242,20 +250,8 @@ class S3Store:
         with suppress(RecoupError):
             answer = self._head(key)
             if answer.get("Metadata") == about["Metadata"]:
-                return _info(key, answer)
+                return self._info(key, answer)
         return None
-
-
-def attachment(name: str) -> str:
-    """Return a Content-Disposition that saves under ``name`` (RFC 6266, RFC 5987), with an ASCII stand-in."""
-    name = _UNSEEN.sub("", name.encode("utf-8", "replace").decode()) or "download"
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    plain = re.sub(r"[^A-Za-z0-9 ._()+,=@-]", "_", plain).strip() or "download"
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-
-
-# Control characters split headers; marks of direction make "exe.fdp" read like "pdf.exe" turned round.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class _Body(io.RawIOBase):
@@ -309,10 +305,6 @@ def _not_absolute(key: str) -> str:
     if key.startswith("/") or "\0" in key:
         raise Invalid(f"{key!r} cannot be a key: it starts with a slash or contains a NUL byte.")
     return key
-
-
-def _info(key: str, answer: dict[str, Any]) -> BlobInfo:
-    return BlobInfo(key, answer["ContentLength"], _bare(answer["ETag"]), answer["LastModified"])
 
 
 def _bare(etag: str) -> str:

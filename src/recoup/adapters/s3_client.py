@@ -138,6 +138,11 @@ def was_retried(error: Exception) -> bool:
     )
 
 
+def gives_no_reason(error: Exception) -> bool:
+    """Whether a refusal came without a body (as all answers to HEAD do), so that its cause is not known."""
+    return code_of(error).isdecimal() and int(code_of(error)) not in _BUSY_STATUSES
+
+
 def code_of(error: Exception) -> str:
     """Return the store's own word for a refusal (``NoSuchKey``), or nothing."""
     return error.response.get("Error", {}).get("Code", "") if isinstance(error, refusals.ClientError) else ""
@@ -173,6 +178,12 @@ class _Pacer:
     def send(self, request: Any, **_: Any) -> Any:
         streams, request.stream_output = request.stream_output, True
         response = self._http.send(request)
+        if response.raw.length_remaining is None and "transfer-encoding" not in response.headers:
+            # A connection that ends among the headers looks like the end of the headers, and of an empty object.
+            response.raw.close()
+            raise refusals.ResponseStreamingError(
+                error="the answer was cut off, or does not say where it ends"
+            )
         response.raw = _Watched(response.raw, self._limits)
         if not streams or response.status_code >= 300:  # noqa: PLR2004 - botocore reads these whole, too
             response.content  # noqa: B018 - read here, where a failure still counts as one to be retried

@@ -79,6 +79,7 @@ class EmbeddedPostgres:
         self._used_by = 0
         self._address: Address | None = None
         self._process: Process | None = None
+        self._refusal = "it has not said that it is ready"
 
     def __enter__(self) -> Self:
         self.start()
@@ -134,7 +135,7 @@ class EmbeddedPostgres:
             provision(address, passwords, database)
         except psycopg.Error as error:
             raise Unavailable(
-                f"The database {database!r} could not be prepared ({str(error).strip().splitlines()[0]}).",
+                f"The database {database!r} could not be prepared ({_first_line(error)}).",
                 fix=f"Read {self._files.log} and start again.",
             ) from error
         return roles_of(address, passwords, database)
@@ -212,6 +213,7 @@ class EmbeddedPostgres:
                     f"The database in {self._files.data} does not accept the password in secrets.json.",
                     fix="Put back the secrets.json that belongs to it.",
                 ) from None
+            self._refusal = _first_line(error)
             return None
         with suppress(FileNotFoundError):  # a copy of us elsewhere answered, and its folder is not here
             if row and self._files.data.samefile(row[0]):
@@ -224,8 +226,8 @@ class EmbeddedPostgres:
         waited = time.monotonic() - begun
         if waited > START_SECONDS:
             raise Unavailable(
-                f"The database in {self._files.data} is not ready after {START_SECONDS:.0f} s; it may be recovering.",
-                fix=f"Read {self._files.log}; starting again waits on, and loses nothing.",
+                f"The database in {self._files.data} does not answer after {START_SECONDS:.0f} s ({self._refusal}).",
+                fix=f"Read {self._files.log}: it may be recovering; starting again waits on, and loses nothing.",
             )
         if waited > ORPHANS_QUIT_AFTER:
             self._end_orphans(signal.SIGQUIT if waited < ORPHANS_KILL_AFTER else signal.SIGKILL)
@@ -248,13 +250,13 @@ class EmbeddedPostgres:
     def _shut_down(self) -> None:
         """Stop the server: fast, which writes a checkpoint, and at once when that takes too long."""
         said = self._files.pid_file()
-        process = said and Process.find(said.pid, works_in=self._files.data)
+        process = Process.find(said.pid, works_in=self._files.data) if said else None
         if process is None or not self._files.server_lives():  # gone, or started by somebody else's hand
             return
         for how, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, QUIT_SECONDS)):
             with suppress(ProcessLookupError):
                 os.kill(process.pid, how)
-            if until(lambda: not self._files.server_lives(), seconds):
+            if until(lambda: not self._files.server_lives() and not process.runs(), seconds):
                 self._files.remove_far_socket_dir()
                 return
         raise Unavailable(
@@ -283,6 +285,10 @@ def _as_sentences(files: PostgresFiles) -> Iterator[None]:
                 fix="Run Recoup as the account that the folder belongs to, or set RECOUP_HOME to another.",
             ) from error
         raise Unavailable(f"The database in {files.folder} cannot be started or stopped ({what}).") from error
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _free_port() -> int:

@@ -40,7 +40,10 @@ class Address:
         )
 
     def connect(self, database: str = SUPERUSER) -> psycopg.Connection:
-        """Connect as superuser, each statement its own transaction; only to a server that knows the password, too."""
+        """Connect as superuser, each statement its own transaction; raises psycopg.OperationalError.
+
+        A server that does not prove to know the password, too, is refused, and is not told it.
+        """
         return psycopg.connect(
             host=str(self.socket_dir),
             port=self.port,

@@ -20,7 +20,7 @@ from recoup.core.errors import Misconfigured, Unavailable
 from recoup.core.postgres_access import ROLES
 
 TURN_SECONDS = 360.0
-"""How long to wait for another process that starts or stops the server: longer than either is allowed to take."""
+"""How long to wait for another process that starts or stops the server: longer than a server may recover."""
 
 LOG_BYTES = 16 * 1024 * 1024
 LOG_READ_BYTES = 1024 * 1024
@@ -169,8 +169,8 @@ class PostgresFiles:
     def socket_dir(self) -> Path:
         """Return an empty 0700 folder for the socket: ours, or a short one elsewhere where ours is too deep.
 
-        Only while no server lives: sockets and passwords that a kill left are removed. The same folder as last time, where
-        it is still there and still ours, so that addresses survive a restart.
+        Only while no server lives: sockets and passwords that a kill left are removed. It is the same folder as last
+        time, where that is still there and still ours, so that addresses survive a restart.
         """
         place = self.run
         if not _fits(place):

@@ -9,7 +9,7 @@ from typing import Annotated, BinaryIO
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
-from recoup.core.errors import Forbidden, Unavailable
+from recoup.core.errors import Forbidden
 from recoup.core.ids import parse_id
 from recoup.core.system import System
 from recoup.office.files import rules, service
@@ -60,4 +60,5 @@ def _chunks(stack: ExitStack, body: BinaryIO, *, size: int) -> Iterator[bytes]:
             left -= len(chunk)
             yield chunk
     if left:
-        raise Unavailable(f"The store ended {left} bytes early.", fix="Try again.")
+        # No failure with a status: that was sent long ago.
+        raise ConnectionAbortedError(f"The store ended {left} of {size} bytes early.")

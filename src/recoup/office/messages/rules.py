@@ -70,10 +70,10 @@ def mailbox(text: str) -> Address:
     found = _MAILBOX.fullmatch(text)
     if found is None:
         return address(text)
-    plain, name = address(found["address"]), found["name"].strip()
+    plain, name = address(found["address"]), found["name"]
     if not name.isprintable() or len(name) > LONGEST_NAME:
         raise Invalid(f"{name!r} cannot be the name of a sender.", fix="Use at most 100 visible characters.")
-    return Address(display_name=name, username=plain.username, domain=plain.domain)
+    return Address(display_name=name.strip(), username=plain.username, domain=plain.domain)
 
 
 def subject_line(text: str) -> str:
@@ -169,5 +169,6 @@ TESTS: Mapping[str, Callable[..., bool]] = {"web_address": is_web_address}
 
 
 def _sendable(text: str) -> str:
-    """Replace what no mail may carry: controls and half characters."""
-    return _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Give every line the same end, and replace what no mail may carry: controls and half characters."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", lines)

@@ -102,6 +102,11 @@ def listed(
     return db.scalars(statement.order_by(Delivery.id.desc()).limit(limit)).all()
 
 
+def planned(db: Session, kind: str) -> Sequence[Delivery]:
+    """Return every delivery of a kind that waits to be handed over for the first time."""
+    return db.scalars(select(Delivery).where(Delivery.kind == kind, Delivery.state == State.PLANNED)).all()
+
+
 def counts_by_state(db: Session) -> dict[str, int]:
     """Return how many deliveries stand in each state."""
     rows = db.execute(select(Delivery.state, func.count()).group_by(Delivery.state).order_by(Delivery.state))

@@ -18,7 +18,6 @@ from recoup.areas.metering.service import state_files, streams, submissions
 from recoup.areas.metering.settings import MeteringSettings
 from recoup.core.errors import Misconfigured, NotFound
 from recoup.core.parts import Outcome, RunningRun
-from recoup.core.system import System
 
 SIDE_BY_SIDE = 4
 
@@ -62,8 +61,11 @@ def run_job(run: RunningRun, params: ExportParams) -> Outcome:
     return export(run, params).outcome()
 
 
-def export(run: RunningRun, params: ExportParams) -> Report:
-    """Export the configured streams; one that fails stops none of the others."""
+def export(run: RunningRun, params: ExportParams, *, rehearsal: bool = False) -> Report:
+    """Export the configured streams; one that fails stops none of the others.
+
+    In a ``rehearsal`` nothing is handed over and no state file is written; the run never commits.
+    """
     system = run.system
     settings = system.settings.section("metering", MeteringSettings)
     configs = chosen(settings, params.stream)
@@ -78,10 +80,12 @@ def export(run: RunningRun, params: ExportParams) -> Report:
                 most_hours=limit,
                 state_file=state_file,
                 imported=_imported(config, state_file),
+                rehearsal=rehearsal,
             )
             for config in configs
         ]
-        with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(exports)), thread_name_prefix="stream") as threads:
+        side_by_side = 1 if rehearsal else min(SIDE_BY_SIDE, len(exports))
+        with ThreadPoolExecutor(side_by_side, thread_name_prefix="stream") as threads:
             reports = list(threads.map(lambda one: one.run(), exports))
     run.checkpoint()
     with run.transaction() as db:
@@ -146,8 +150,3 @@ def _imported(config: StreamConfig, state_file: Path | None) -> datetime | None:
     text = state_file.read_text(encoding="utf-8")
     states = state_files.read(text, stream=config.key, name=str(state_file))
     return next((one.last_hour for one in states if one.stream == config.key), None)
-
-
-def system_settings(system: System) -> MeteringSettings:
-    """Return metering's section of the settings."""
-    return system.settings.section("metering", MeteringSettings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,16 @@ from recoup.areas.metering.rules.streams import StreamConfig
 from recoup.areas.metering.service import adjustments, state_files, streams, windows
 from recoup.areas.metering.service.submissions import CHANNEL
 from recoup.core.clock import hour_of
-from recoup.core.errors import Changed, Conflict, Invalid, Misconfigured, NotFound, RecoupError, Unavailable
+from recoup.core.errors import (
+    Changed,
+    Conflict,
+    Invalid,
+    Lost,
+    Misconfigured,
+    NotFound,
+    RecoupError,
+    Unavailable,
+)
 from recoup.core.parts import RunningRun
 from recoup.core.ports import BlobInfo, BlobStore
 from recoup.office.outbox import handover
@@ -51,6 +61,7 @@ class StreamExport:
         most_hours: int,
         state_file: Path | None,
         imported: datetime | None,
+        rehearsal: bool = False,
     ) -> None:
         self._run = run
         self._system = run.system
@@ -59,6 +70,7 @@ class StreamExport:
         self._most_hours = most_hours
         self._state_file = state_file
         self._imported = imported
+        self._rehearsal = rehearsal
         self._holder = f"{run.id}:{run.attempt}"
         self._report = StreamReport(config.key)
         self._marker_to: datetime | None = None
@@ -80,7 +92,7 @@ class StreamExport:
         except (Misconfigured, Unavailable, Invalid, NotFound, Conflict) as problem:
             self._fail(problem)
         finally:
-            with self._system.sessions.begin() as db:
+            with suppress(Lost), self._run.transaction() as db:
                 streams.release(db, self._config.key, holder=self._holder)
         return self._report
 
@@ -263,7 +275,7 @@ class StreamExport:
             )
 
     def _submit(self, window_id: UUID, taken: windows.Taken) -> None:
-        if not taken.submissions:
+        if not taken.submissions or self._rehearsal:
             return
         if CHANNEL not in self._system.ports.channels:
             raise Misconfigured(
@@ -281,7 +293,7 @@ class StreamExport:
             self._run.log(f"Not everything was accepted: {said}", level="warning")
 
     def _save_state(self) -> None:
-        if self._state_file is None:
+        if self._state_file is None or self._rehearsal:
             return
         with self._run.transaction() as db:
             last = queries.contiguous_until(db, self._stream.id)

@@ -1,1 +1,1 @@
-"""Usage files as the vendor writes them, read exactly: what was measured, per contract and dimension, and what was left out."""
+"""Usage files as the vendor writes them, read exactly: what was measured, for whom, and what was left out."""

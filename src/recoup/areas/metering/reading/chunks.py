@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, NoReturn, Protocol, TypeVar
+
+import msgspec
 
 from recoup.areas.metering.reading.files import MalformedFile
 from recoup.areas.metering.reading.results import Limits
@@ -43,10 +46,14 @@ class Decoder(Protocol[T]):
 
 @dataclass(frozen=True, slots=True)
 class Chunk(Generic[T]):
-    """Whole records; ``text`` begins at byte ``base``, in line ``line``, of the decompressed file."""
+    """Whole records; ``text`` begins at byte ``base``, in line ``line``, of the decompressed file.
+
+    ``first`` is where in ``text`` the records begin: behind the bracket, if there is one.
+    """
 
     base: int
     line: int
+    first: int
     text: bytes
     records: list[T]
 
@@ -77,6 +84,20 @@ def chunks(source: Iterable[bytes], decoder: Decoder[T], *, key: str, limits: Li
     yield shape.rest(buffer, place)
 
 
+def located(chunk: Chunk[msgspec.Raw]) -> Iterator[tuple[int, int, int, bytes]]:
+    """Yield line, first byte, end and text of each record."""
+    text = chunk.text
+    line, position = chunk.line, chunk.first
+    for raw in chunk.records:
+        record = bytes(raw)
+        # Between two records there is only white space and a comma, with which none can begin.
+        start = text.index(record, position)
+        line += text.count(b"\n", position, start)
+        position = start + len(record)
+        yield line, chunk.base + start, chunk.base + position, record
+        line += record.count(b"\n")
+
+
 class _Place:
     """Where in the text the buffer begins."""
 
@@ -88,8 +109,8 @@ class _Place:
 
     def advance(self, buffer: bytearray, count: int) -> None:
         """Pass over the first ``count`` bytes of the buffer."""
-        if lines := buffer.count(b"\n", 0, count):
-            self.line += lines
+        if buffer.find(b"\n", 0, count) >= 0:  # many times faster than counting, where there is none
+            self.line += buffer.count(b"\n", 0, count)
             self._line_start = self.base + buffer.rfind(b"\n", 0, count) + 1
         self.base += count
 
@@ -105,18 +126,16 @@ class _Place:
 def _shape(
     buffer: bytearray, decoder: Decoder[T], place: _Place, limits: Limits
 ) -> _Array[T] | _Lines[T] | None:
-    if any(buffer.startswith(mark) for mark in _BYTE_ORDER_MARKS):
+    if buffer.startswith(_BYTE_ORDER_MARKS):
         place.refuse(buffer, 0, "it begins with a byte order mark, and JSON is plain UTF-8")
     space = len(buffer) - len(buffer.lstrip(_SPACE))
     place.advance(buffer, space)
     del buffer[:space]
     if not buffer:
         return None
-    if buffer.startswith(b"["):
-        return _Array(decoder, limits)
-    if buffer.startswith(b"{"):
-        return _Lines(decoder, limits)
-    place.refuse(buffer, 0, "it is neither a JSON array nor one JSON object per line")
+    if not buffer.startswith((b"[", b"{")):
+        place.refuse(buffer, 0, "it is neither a JSON array nor one JSON object per line")
+    return _Array(decoder, limits) if buffer.startswith(b"[") else _Lines(decoder, limits)
 
 
 class _Array(Generic[T]):
@@ -166,20 +185,19 @@ class _Array(Generic[T]):
             if error.offset is not None and error.offset < at:
                 place.refuse(text, error.offset, error.reason)
             return None
-        return self._measured(Chunk(place.base, place.line, text, records), place)
+        return self._measured(Chunk(place.base, place.line, 1, text, records), place)
 
     def _decoded(self, text: bytes, place: _Place) -> Chunk[T]:
         try:
             records = self._decoder.array(text)
         except NotJSON as error:
             place.refuse(text, error.offset, error.reason)
-        return self._measured(Chunk(place.base, place.line, text, records), place)
+        return self._measured(Chunk(place.base, place.line, 1, text, records), place)
 
     def _measured(self, chunk: Chunk[T], place: _Place) -> Chunk[T]:
         text = chunk.text
         if len(text) > self._limits.record:
-            ends = [0, *_commas(text), len(text)]
-            for start, end in zip(ends, ends[1:], strict=False):
+            for start, end in pairwise([0, *_commas(text), len(text)]):
                 if end - start > self._limits.record:
                     place.refuse(text, start, f"a record is longer than {self._limits.record} bytes")
         return chunk
@@ -219,7 +237,7 @@ class _Lines(Generic[T]):
             records = self._decoder.lines(text)
         except NotJSON as error:
             place.refuse(text, error.offset, error.reason)
-        return Chunk(place.base, place.line, text, records)
+        return Chunk(place.base, place.line, 0, text, records)
 
 
 def _likely_comma(buffer: bytearray) -> int | None:

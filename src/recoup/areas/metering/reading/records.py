@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from operator import attrgetter
-from typing import Any
+from decimal import Decimal, Inexact, InvalidOperation
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,11 +17,14 @@ NAME_LENGTH = 200
 NO_PRICE = msgspec.Raw(b"")
 
 _NUMBER_LENGTH = 200
+_EXCERPT = 300
 _PRICE_INTEGER_DIGITS = 12
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NUMBER_START = b"-0123456789"
 _OFFSET = re.compile(r"^JSON is malformed: (.*) \(byte (\d+)\)$")
 
+PartKey = tuple[str | None, str, str]
+"""Contract, subscription, dimension."""
 Identity = tuple[str | None, str | None, str | None]
 """Instance, pod and host: within one payer, subscription and dimension, equal means the same measurement."""
 
@@ -47,16 +49,19 @@ class Record(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
     price_per_unit: msgspec.Raw = NO_PRICE
 
 
-identity_of = attrgetter("instance_id", "pod_name", "host_name")
+class UsualRecord(Record, gc=False, kw_only=True, rename="camel"):
+    """A record of one of the dimensions that the vendor documents: their names need not be made anew each time."""
+
+    dimension: Literal[
+        "memory_byte_hours", "storage_allocated_byte_hours", "cpu_core_hours", "replica_hours", "pod_hours"
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """A usable record."""
 
-    contract: str | None
-    subscription: str
-    dimension: str
+    key: PartKey
     identity: Identity
     value: Decimal
     price: bytes
@@ -75,14 +80,18 @@ class FastDecoder:
 
     def __init__(self) -> None:
         # JSON numbers become int or Decimal, never float; whatever else stands for a value keeps its type.
-        self._decoder = msgspec.json.Decoder(list[Record], float_hook=Decimal)
+        self._usual = msgspec.json.Decoder(list[UsualRecord], float_hook=Decimal)
+        self._any = msgspec.json.Decoder(list[Record], float_hook=Decimal)
         self._line = msgspec.json.Decoder(Record, float_hook=Decimal)
 
-    def array(self, text: bytes) -> list[Record]:
+    def array(self, text: bytes) -> Sequence[Record]:
         """Decode a JSON array of records."""
         check_utf8(text)
         try:
-            return self._decoder.decode(text)
+            try:
+                return self._usual.decode(text)
+            except msgspec.ValidationError:
+                return self._any.decode(text)
         except (msgspec.ValidationError, InvalidOperation):
             raise Odd from None
         except (msgspec.DecodeError, RecursionError) as error:
@@ -143,21 +152,15 @@ def examine(raw: bytes) -> Measurement | Flaw:
     if not raw.startswith(b"{"):
         return Flaw("it is not an object", None)
     fields = {name: bytes(field) for name, field in _fields.decode(raw).items()}
-    value, problem = _value(fields.get("value", b""))
+    value, problem = _number(fields["value"]) if "value" in fields else (None, "is missing")
     try:
-        dimension = _name(fields, "dimension")
-        payer = _name(fields, "externalPayerId")
-        subscription = _name(fields, "subscriptionId")
+        key = _part(fields)
         identity = (_string(fields, "instanceId"), _string(fields, "podName"), _string(fields, "hostName"))
-        if not dimension:
-            raise ValueError("it names no dimension")
-        if problem or value is None:
-            raise ValueError(problem)
-    except ValueError as error:
+    except _Unusable as error:
         return Flaw(str(error), value)
-    return Measurement(
-        contract_of(payer), subscription or "", dimension, identity, value, fields.get("pricePerUnit", b"")
-    )
+    if problem or value is None:
+        return Flaw(f"its value {problem}", value)
+    return Measurement(key, identity, value, fields.get("pricePerUnit", b""))
 
 
 def contract_of(payer: str | None) -> str | None:
@@ -176,12 +179,10 @@ def price_of(text: bytes) -> tuple[Decimal | None, str | None]:
     """Read a price as written: the number, or None; and what is wrong with it, if anything is."""
     if text in {b"", b"null"}:
         return None, None
-    price, problem = _value(text)
-    if problem or price is None:
-        return None, problem
-    if price >= Decimal(10) ** _PRICE_INTEGER_DIGITS:
-        return None, f"it has more than {_PRICE_INTEGER_DIGITS} digits before the point"
-    return price, None
+    price, problem = _number(text)
+    if price is not None and price >= Decimal(10) ** _PRICE_INTEGER_DIGITS:
+        problem = f"has more than {_PRICE_INTEGER_DIGITS} digits before the point"
+    return (None, problem) if problem else (price, None)
 
 
 def who_is(raw: bytes) -> Who:
@@ -192,6 +193,12 @@ def who_is(raw: bytes) -> Who:
         for name in ("organizationId", "organizationName", "customerEmail")
     ]
     return Who(*(_CONTROL.sub(" ", text or "")[:NAME_LENGTH] for text in said))
+
+
+def excerpt_of(raw: bytes) -> str:
+    """Return the beginning of a record, for a person to look at."""
+    text = raw.decode()
+    return text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
 
 
 def check_utf8(text: bytes) -> None:
@@ -216,23 +223,39 @@ def not_json(error: Exception) -> NotJSON:
     return NotJSON(reason, offset)
 
 
-def _value(text: bytes) -> tuple[Decimal | None, str | None]:
-    """Read a value as written: the number where it can be read, and why it is no usable quantity."""
-    if not text or text == b"null":
-        return None, "it has no value"
+def _number(text: bytes) -> tuple[Decimal | None, str | None]:
+    """Read a quantity as written: the number where it can be read, and what keeps it from being used."""
     if text[:1] not in _NUMBER_START:
-        return None, f"its value is not a number: {text[:40].decode(errors='replace')}"
+        return None, "is not a number"
     if len(text) > _NUMBER_LENGTH:
-        return None, f"its value is longer than {_NUMBER_LENGTH} characters"
+        return None, f"is written with more than {_NUMBER_LENGTH} characters"
     try:
         value = Decimal(text.decode())
-    except InvalidOperation:
-        return None, "its value has an impossible exponent"
-    if problem := problem_with(value):
-        return None, f"its value cannot be used: {problem}"
-    if value < 0:
-        return value, "its value is negative"
-    return abs(value), None
+        problem = problem_with(value)
+    except (InvalidOperation, Inexact):
+        return None, "has an exponent beyond all bounds"
+    if problem:
+        return None, f"cannot be used: {problem}"
+    return (value, "is negative") if value < 0 else (value.copy_abs(), None)
+
+
+class _Unusable(Exception):
+    """A field without which a record cannot be used is not as it must be."""
+
+
+def _part(fields: dict[str, bytes]) -> PartKey:
+    payer, subscription = _name(fields, "externalPayerId"), _name(fields, "subscriptionId")
+    dimension = _name(fields, "dimension")
+    if not dimension:
+        raise _Unusable("it names no dimension")
+    return contract_of(payer), subscription or "", dimension
+
+
+def _name(fields: dict[str, bytes], name: str) -> str | None:
+    text = _string(fields, name)
+    if text and (problem := name_problem(text)):
+        raise _Unusable(f"its {name} is {problem}")
+    return text
 
 
 def _string(fields: dict[str, bytes], name: str) -> str | None:
@@ -240,12 +263,5 @@ def _string(fields: dict[str, bytes], name: str) -> str | None:
     if text == b"null":
         return None
     if not text.startswith(b'"'):
-        raise ValueError(f"its {name} is not a text")
+        raise _Unusable(f"its {name} is not a text")
     return _text.decode(text)
-
-
-def _name(fields: dict[str, bytes], name: str) -> str | None:
-    text = _string(fields, name)
-    if text and (problem := name_problem(text)):
-        raise ValueError(f"its {name} is {problem}")
-    return text

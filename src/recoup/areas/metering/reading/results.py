@@ -89,6 +89,7 @@ class FileReading:
     ``sha256`` is of the stored bytes. ``records`` counts every record: those of the parts, the folded and the
     quarantined. ``quarantined`` holds the first of them; ``quarantined_records`` counts them all,
     ``quarantined_quantity`` sums the values that could be read, ``quarantined_unread`` counts the others.
+    ``unit`` names the files it was read together with, itself among them.
     """
 
     key: str
@@ -103,3 +104,4 @@ class FileReading:
     quarantined_quantity: Decimal
     quarantined_unread: int
     notes: tuple[str, ...]
+    unit: tuple[str, ...]

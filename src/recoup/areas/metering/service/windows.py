@@ -100,9 +100,7 @@ def take(
             f"It has {counts.records:,} records, more than {config.most_records:,}: a person has to look."
         )
     if quantities.too_many_bad(bad=counts.bad, records=counts.records, most_percent=config.most_bad_percent):
-        raise Invalid(
-            f"{counts.bad} of its {counts.records} records cannot be used: {_first_reason(files)}"
-        )
+        raise Invalid(f"{counts.bad} of its {counts.records} records cannot be used: {_first_reason(files)}")
     _keep_files(db, window, files)
     entries = _bill(db, stream, config, window, files=files, now=now)
     lines = [entry for entry in entries if entry.state == EntryState.PLANNED]
