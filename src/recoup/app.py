@@ -129,7 +129,9 @@ def _system(
         worker=f"{socket.gethostname()}:{os.getpid()}",
         alert=_alert(settings),
         authenticate=_authenticate(settings),
-        conninfo=make_url(databases.app_url).set(drivername="postgresql").render_as_string(hide_password=False),
+        conninfo=make_url(databases.app_url)
+        .set(drivername="postgresql")
+        .render_as_string(hide_password=False),
     )
 
 
@@ -154,6 +156,7 @@ def merged(areas: Sequence[Area]) -> Parts:
 def _channels(settings: Settings, clock: Clock) -> dict[str, Channel]:
     from recoup.adapters.mail_folder import MailFolderChannel
     from recoup.adapters.smtp import SmtpChannel, SmtpSettings
+
     mail = settings.mail
     channels: dict[str, Channel] = {}
     if mail.smtp_host is None:

@@ -17,7 +17,8 @@ from typing import BinaryIO
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 
 from recoup.adapters.disk import FolderStore
@@ -329,3 +330,13 @@ def test_a_damaged_key_is_named(tmp_path: Path) -> None:
     (tmp_path / "secrets" / "files.key").write_bytes(b"short")
     with pytest.raises(Misconfigured, match="does not hold 32 bytes"):
         service.signing_secret(tmp_path)
+
+
+def test_the_application_may_not_rewrite_what_was_kept(
+    sessions: Sessions, store: FolderStore, now: datetime
+) -> None:
+    with sessions.begin() as db:
+        keep(db, store, now)
+    for statement in ("update files set sha256 = sha256", "delete from files"):
+        with pytest.raises(ProgrammingError, match="permission denied"), sessions.begin() as db:
+            db.execute(text(statement))

@@ -355,7 +355,7 @@ def test_slots_that_nobody_ran_are_caught_up_or_skipped_and_stay_visible(
     tick(system)
     assert [state for _, state in slots(system)] == states
     with system.sessions.begin() as db:
-        assert len(queries.runs(db)) == sum(state != "skipped" for state in states)
+        assert len(queries.runs(db, job_name=job.name)) == sum(state != "skipped" for state in states)
 
 
 def test_a_slot_on_time_runs_once_however_many_tick(system: System, clock: MovableClock) -> None:
@@ -388,7 +388,7 @@ def test_a_paused_job_skips_its_slots_and_says_so(system: System, job: Job, cloc
     with system.sessions.begin() as db:
         (slot,) = queries.recent_slots(db, job_name=job.name)
         assert (slot.state, slot.reason) == ("skipped", "the job was paused")
-        assert queries.runs(db) == []
+        assert queries.runs(db, job_name=job.name) == []
 
 
 def test_what_a_person_changed_survives_a_restart(system: System, job: Job, clock: MovableClock) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from recoup.core.clock import HOUR
+from recoup.core.clock import HOUR, hour_of
 from recoup.core.money import Money
 from recoup.office.owed import queries, service
 from recoup.office.owed.models import OwedItem
@@ -102,7 +102,7 @@ def test_many_are_put_and_settled_at_once(sessions: Sessions, now: datetime) -> 
 
 
 def test_what_lapses_is_listed_by_hour_and_currency_largest_first(sessions: Sessions, now: datetime) -> None:
-    soon, later = now + HOUR, now + 2 * HOUR
+    soon, later = hour_of(now) + HOUR, hour_of(now) + 2 * HOUR
     with sessions.begin() as db:
         service.put_all(
             db,
@@ -114,13 +114,13 @@ def test_what_lapses_is_listed_by_hour_and_currency_largest_first(sessions: Sess
                 owed("e", amount=Money(1, "EUR"), lapses_at=later),
                 owed("paid", amount=Money(7777, "EUR"), lapses_at=soon),
                 owed("for ever", amount=Money(8888, "EUR")),
-                owed("far", amount=Money(9999, "EUR"), lapses_at=now + 3 * HOUR),
+                owed("far", amount=Money(9999, "EUR"), lapses_at=soon + 2 * HOUR),
             ],
             now=now,
         )
         service.settle(db, "paid", reason="paid", now=now)
     with sessions.begin() as db:
-        found = queries.lapsing_by_hour(db, until=now + 3 * HOUR)
+        found = queries.lapsing_by_hour(db, until=soon + 2 * HOUR)
     assert [(one.hour, one.currency, one.items, one.amount_minor) for one in found] == [
         (soon, "USD", 1, 900),
         (soon, "EUR", 2, 350),

@@ -19,7 +19,7 @@ from recoup.adapters import s3_client
 from recoup.adapters.blob_keys import check_new
 from recoup.adapters.download_names import attachment
 from recoup.adapters.s3_client import FAILURES, Limits
-from recoup.core.errors import Changed, Invalid, Misconfigured, RecoupError, Unavailable
+from recoup.core.errors import Changed, Conflict, Invalid, Misconfigured, RecoupError, Unavailable
 from recoup.core.ports import BlobInfo
 
 LONGEST_LINK = timedelta(days=7)
@@ -67,7 +67,7 @@ class S3Store:
             question["StartAfter"] = self.prefix + start_after
         while True:
             with self._sentences(prefix):
-                page = self._client.list_objects_v2(**question)
+                page = self._ask("list_objects_v2", **question)
             if "IsTruncated" not in page:
                 raise Unavailable(f"{self.name} answered with something that is no listing.")
             for found in page.get("Contents", ()):
@@ -95,9 +95,11 @@ class S3Store:
         """
         condition = {} if if_match is None else {"IfMatch": f'"{if_match}"'}
         with self._sentences(key):
-            answer = self._client.get_object(**self._place(key), **condition)
+            answer = self._ask("get_object", **self._place(key), **condition)
         with closing(answer["Body"]):
-            if if_match not in {None, _bare(answer.get("ETag", if_match))}:  # a store that ignores conditions
+            if (
+                if_match is not None and _bare(answer.get("ETag", if_match)) != if_match
+            ):  # it ignores conditions
                 raise Changed(f"{key!r} in {self.name} is no longer the version that was asked for.")
             body = _Body(answer["Body"], functools.partial(self._sentences, key))
             with io.BufferedReader(body, 64 * 1024) as reader:
@@ -107,7 +109,7 @@ class S3Store:
         """Write an object whole or not at all, replacing what was there; a large one goes in portions."""
         check_new(key)
         about = _about(media_type)
-        return self._written(key, about, lambda: self._put(key, body, about))
+        return self._written(key, about, lambda: self._put(key, body, about), absent=False)
 
     def put_if_absent(self, key: str, body: BinaryIO, *, media_type: str) -> BlobInfo:
         """Write an object whole or not at all; of several writers one wins, the others get Conflict.
@@ -119,12 +121,12 @@ class S3Store:
         about = _about(media_type)
         with tempfile.SpooledTemporaryFile(max_size=self.limits.portion_bytes) as copy:
             size = _copy(body, copy, key)
-            return self._written(key, about, lambda: (size, self._put_once(key, copy, about)))
+            return self._written(key, about, lambda: (size, self._put_once(key, copy, about)), absent=True)
 
     def delete(self, key: str) -> None:
         """Remove an object; a missing one is fine."""
         with self._sentences(key, writing=True):
-            self._client.delete_object(**self._place(key))
+            self._ask("delete_object", **self._place(key))
 
     def link(self, key: str, *, name: str, expires: timedelta) -> str | None:
         """Return an address that downloads the object as ``name`` until ``expires`` (at most 7 days) is over.
@@ -151,6 +153,9 @@ class S3Store:
                     self._made = s3_client.connect(self.endpoint, self.region, self.limits)
             return self._made
 
+    def _ask(self, operation: str, **question: Any) -> dict[str, Any]:
+        return s3_client.ask(self._client, operation, question)
+
     def _place(self, key: str) -> dict[str, str]:
         if not key:
             raise Invalid("An object needs a key.")
@@ -167,25 +172,30 @@ class S3Store:
         place = self._place(key)
         with self._sentences(key):
             try:
-                answer: dict[str, Any] = self._client.head_object(**place)
+                answer = self._ask("head_object", **place)
             except FAILURES as error:
                 if not s3_client.gives_no_reason(error):
                     raise
                 # The answer to HEAD has no body, so no reason: is it the key, the bucket or are it we?
-                answer = self._client.get_object(**place)
+                answer = self._ask("get_object", **place)
                 answer["Body"].close()
         return answer
 
     def _written(
-        self, key: str, about: dict[str, Any], write: Callable[[], tuple[int, dict[str, Any]]]
+        self,
+        key: str,
+        about: dict[str, Any],
+        write: Callable[[], tuple[int, dict[str, Any]]],
+        *,
+        absent: bool,
     ) -> BlobInfo:
         try:
             with self._sentences(key, writing=True):
                 size, answer = write()
-        except RecoupError as failure:
-            if (ours := self._written_before(key, about, failure.__cause__)) is None:
+        except (Conflict, Unavailable) as failure:
+            if not absent or not s3_client.may_have_been_done(failure.__cause__):
                 raise
-            return ours
+            return self._written_before(key, about, failure)
         etag, modified = answer.get("ETag"), _date(answer)
         if not etag or not modified:  # cut off, or a store that tells less
             return self.head(key)
@@ -196,21 +206,21 @@ class S3Store:
         portion = _fill(body, self.limits.portion_bytes)
         if len(portion) < self.limits.portion_bytes:
             # As a file, not as bytes: those would have to leave within one connect timeout.
-            return len(portion), self._client.put_object(**place, **about, Body=io.BytesIO(portion))
+            return len(portion), self._ask("put_object", **place, **about, Body=io.BytesIO(portion))
         size = 0
         parts: list[dict[str, Any]] = []
-        place["UploadId"] = self._client.create_multipart_upload(**place, **about)["UploadId"]
+        place["UploadId"] = self._ask("create_multipart_upload", **place, **about)["UploadId"]
         try:
             while portion:
                 number = len(parts) + 1
-                sent = self._client.upload_part(**place, PartNumber=number, Body=io.BytesIO(portion))
+                sent = self._ask("upload_part", **place, PartNumber=number, Body=io.BytesIO(portion))
                 parts.append({"PartNumber": number, "ETag": sent["ETag"]})
                 size += len(portion)
                 portion = _fill(body, self.limits.portion_bytes)
-            return size, self._client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+            return size, self._ask("complete_multipart_upload", **place, MultipartUpload={"Parts": parts})
         except BaseException:
             with suppress(*FAILURES):
-                self._client.abort_multipart_upload(**place)
+                self._ask("abort_multipart_upload", **place)
             raise
 
     def _put_once(self, key: str, body: Any, about: dict[str, Any]) -> dict[str, Any]:
@@ -219,9 +229,7 @@ class S3Store:
             attempt += 1
             body.seek(0)
             try:
-                answer: dict[str, Any] = self._client.put_object(
-                    **self._place(key), **about, Body=body, IfNoneMatch="*"
-                )
+                answer = self._ask("put_object", **self._place(key), **about, Body=body, IfNoneMatch="*")
             except FAILURES as error:
                 # "Somebody else is at this key": the store wants to be asked again, and then knows who won.
                 asked_again = s3_client.code_of(error) == "ConditionalRequestConflict"
@@ -239,19 +247,15 @@ class S3Store:
         ) as missing:  # a connection that ends among the headers looks like the end of the headers
             raise Unavailable(f"{self.name} did not describe {key!r}: no {missing.args[0]}.") from None
 
-    def _written_before(
-        self, key: str, about: dict[str, Any], cause: BaseException | None
-    ) -> BlobInfo | None:
-        """Find our own object where a repeated attempt was refused because an unheard one had succeeded."""
-        if not isinstance(cause, FAILURES) or not s3_client.was_retried(cause):
-            return None
-        if s3_client.code_of(cause) not in {"PreconditionFailed", "NoSuchUpload"}:
-            return None
-        with suppress(RecoupError):
+    def _written_before(self, key: str, about: dict[str, Any], failure: Conflict | Unavailable) -> BlobInfo:
+        """Find out who has the key, where the answer to an attempt of ours was lost."""
+        try:
             answer = self._head(key)
-            if answer.get("Metadata") == about["Metadata"]:
-                return self._info(key, answer)
-        return None
+        except RecoupError:
+            raise failure from failure.__cause__
+        if answer.get("Metadata") != about["Metadata"]:
+            raise Conflict(f"{key!r} in {self.name} is taken.") from failure
+        return self._info(key, answer)
 
 
 class _Body(io.RawIOBase):

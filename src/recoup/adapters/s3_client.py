@@ -111,6 +111,17 @@ def connect(endpoint: str | None, region: str | None, limits: Limits) -> Any:
     return client
 
 
+def ask(client: Any, operation: str, question: dict[str, Any]) -> dict[str, Any]:
+    """Call one operation of the client; raise one of FAILURES, also for an answer that boto3 cannot read."""
+    try:
+        answer: dict[str, Any] = getattr(client, operation)(**question)
+    except FAILURES:
+        raise
+    except ValueError as unreadable:  # half a date, half a number
+        raise ResponseParserError(str(unreadable)) from unreadable
+    return answer
+
+
 def lists_in_byte_order(client: Any) -> bool:
     """Whether ``StartAfter`` may be left to the store: AWS orders keys by their bytes, some others do not."""
     host = urlsplit(client.meta.endpoint_url).hostname or ""
@@ -131,11 +142,12 @@ def explain(error: Exception, *, where: str, key: str, writing: bool) -> RecoupE
     return Unavailable(f"{where} did not answer as it should: {error}.", fix="Try again later.")
 
 
-def was_retried(error: Exception) -> bool:
-    """Whether an earlier attempt of the same call may have been carried out without our hearing of it."""
-    return isinstance(error, refusals.ClientError) and bool(
-        error.response.get("ResponseMetadata", {}).get("RetryAttempts")
-    )
+def may_have_been_done(error: BaseException | None) -> bool:
+    """Whether the call, or an earlier attempt of it, may have been carried out without our hearing of it."""
+    if not isinstance(error, refusals.ClientError):
+        return isinstance(error, FAILURES)
+    meta = error.response.get("ResponseMetadata", {})
+    return bool(meta.get("RetryAttempts")) or meta.get("HTTPStatusCode") in _BUSY_STATUSES
 
 
 def gives_no_reason(error: Exception) -> bool:
@@ -177,9 +189,10 @@ class _Pacer:
 
     def send(self, request: Any, **_: Any) -> Any:
         streams, request.stream_output = request.stream_output, True
+        # botocore waits for "100 Continue" in a loop that never ends when the connection does; S3 needs no such wait.
+        request.headers.pop("Expect", None)
         response = self._http.send(request)
-        if response.raw.length_remaining is None and "transfer-encoding" not in response.headers:
-            # A connection that ends among the headers looks like the end of the headers, and of an empty object.
+        if _is_cut(response):
             response.raw.close()
             raise refusals.ResponseStreamingError(
                 error="the answer was cut off, or does not say where it ends"
@@ -188,6 +201,15 @@ class _Pacer:
         if not streams or response.status_code >= 300:  # noqa: PLR2004 - botocore reads these whole, too
             response.content  # noqa: B018 - read here, where a failure still counts as one to be retried
         return response
+
+
+def _is_cut(response: Any) -> bool:
+    """Whether the connection ended among the headers; Python takes that for their end, and for an empty body."""
+    headers = response.headers
+    endless = response.raw.length_remaining is None and "transfer-encoding" not in headers
+    half_a_tag = headers.get("etag", "").count('"') == 1
+    half_a_date = not headers.get("last-modified", "GMT").endswith("GMT")
+    return endless or half_a_tag or half_a_date
 
 
 class _Watched:

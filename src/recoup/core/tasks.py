@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import JobDeferrer
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -52,21 +53,25 @@ def defer(
     ``once``: fold into a task with the same word that waits already; one that runs already does not count, so
     what was planned after it looked is still picked up. ``at``: not before this instant.
     """
-    connection = db.connection().connection.driver_connection
-    configured = _deferrer.configure_task(
-        task, queue=QUEUE, queueing_lock=once, schedule_at=at, connection=connection, allow_unknown=True
-    )
     if once is None:
-        configured.defer(**args)
+        _configured(db, task, at=at, once=None).defer(**args)
         return
     savepoint = db.begin_nested()
     try:
-        configured.defer(**args)
+        _configured(db, task, at=at, once=once).defer(**args)
     except AlreadyEnqueued:
         savepoint.rollback()
         db.execute(_BRING_FORWARD, {"once": once, "at": at})
     else:
         savepoint.commit()
+
+
+def _configured(db: Session, task: str, *, at: datetime | None, once: str | None) -> JobDeferrer:
+    # Asked for here, after the savepoint: a session opens its savepoint with the first use of its connection.
+    connection = db.connection().connection.driver_connection
+    return _deferrer.configure_task(
+        task, queue=QUEUE, queueing_lock=once, schedule_at=at, connection=connection, allow_unknown=True
+    )
 
 
 class Worker:

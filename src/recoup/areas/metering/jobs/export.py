@@ -18,6 +18,8 @@ from recoup.areas.metering.service import state_files, streams, submissions
 from recoup.areas.metering.settings import MeteringSettings
 from recoup.core.errors import Misconfigured, NotFound
 from recoup.core.parts import Outcome, RunningRun
+from recoup.core.system import System
+from recoup.office.outbox import handover
 
 SIDE_BY_SIDE = 4
 
@@ -71,6 +73,8 @@ def export(run: RunningRun, params: ExportParams, *, rehearsal: bool = False) ->
     configs = chosen(settings, params.stream)
     limit = params.max_hours or settings.max_hours_per_run
     state_file = Path(settings.state_file) if settings.state_file else None
+    if not rehearsal:
+        _hand_over(system)
     with Readers(system.ports.open_store, processes=system.settings.process.readers) as readers:
         exports = [
             StreamExport(
@@ -88,6 +92,8 @@ def export(run: RunningRun, params: ExportParams, *, rehearsal: bool = False) ->
         with ThreadPoolExecutor(side_by_side, thread_name_prefix="stream") as threads:
             reports = list(threads.map(lambda one: one.run(), exports))
     run.checkpoint()
+    if not rehearsal:
+        _hand_over(system)
     with run.transaction() as db:
         submissions.expire_what_is_too_late(db, now=system.clock())
     warn(run)
@@ -95,6 +101,12 @@ def export(run: RunningRun, params: ExportParams, *, rehearsal: bool = False) ->
         keys = {config.key for config in configs}
         standings = [queries.standing(db, one) for one in queries.streams(db) if one.key in keys]
     return Report(reports, standings)
+
+
+def _hand_over(system: System) -> None:
+    """Hand over what earlier runs left behind or planned for later, where it is due by now."""
+    if submissions.CHANNEL in system.ports.channels:
+        handover.drain(system, submissions.CHANNEL)
 
 
 def chosen(settings: MeteringSettings, key: str | None) -> list[StreamConfig]:

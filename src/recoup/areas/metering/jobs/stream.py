@@ -318,7 +318,7 @@ class StreamExport:
                 reading = self._readers.read(self._config, listing)
                 owed = {
                     (contract, dimension): value
-                    for contract, measured in windows.measured_by_contract(reading.files).items()
+                    for contract, measured in windows.measured_by_contract(reading).items()
                     for dimension, (value, _) in quantities.billed(self._config, measured).items()
                 }
             except (Changed, Invalid, NotFound) as problem:

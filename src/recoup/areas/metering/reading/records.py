@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal, Inexact, InvalidOperation
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -45,7 +45,7 @@ class Record(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
     pod_name: str | None = None
     host_name: str | None = None
     dimension: str
-    value: Any
+    value: msgspec.Raw
     price_per_unit: msgspec.Raw = NO_PRICE
 
 
@@ -63,7 +63,7 @@ class Measurement:
 
     key: PartKey
     identity: Identity
-    value: Decimal
+    value: msgspec.Raw
     price: bytes
 
 
@@ -79,12 +79,11 @@ class FastDecoder:
     """Decodes what is needed and nothing else; raises Odd wherever a record might not be usable."""
 
     def __init__(self) -> None:
-        # JSON numbers become int or Decimal, never float; whatever else stands for a value keeps its type.
-        self._usual = msgspec.json.Decoder(list[UsualRecord], float_hook=Decimal)
-        self._any = msgspec.json.Decoder(list[Record], float_hook=Decimal)
-        self._line = msgspec.json.Decoder(Record, float_hook=Decimal)
+        self._usual = msgspec.json.Decoder(list[UsualRecord])
+        self._any = msgspec.json.Decoder(list[Record])
+        self._line = msgspec.json.Decoder(Record)
 
-    def array(self, text: bytes) -> Sequence[Record]:
+    def array(self, text: bytes) -> list[Record]:
         """Decode a JSON array of records."""
         check_utf8(text)
         try:
@@ -92,7 +91,7 @@ class FastDecoder:
                 return self._usual.decode(text)
             except msgspec.ValidationError:
                 return self._any.decode(text)
-        except (msgspec.ValidationError, InvalidOperation):
+        except msgspec.ValidationError:
             raise Odd from None
         except (msgspec.DecodeError, RecursionError) as error:
             raise not_json(error) from None
@@ -103,7 +102,7 @@ class FastDecoder:
         breaks = text.rstrip(b"\n").count(b"\n")
         try:
             records = self._line.decode_lines(text)
-        except (msgspec.DecodeError, InvalidOperation, RecursionError):
+        except (msgspec.DecodeError, RecursionError):
             raise Odd from None
         # Only between two records can a brace, a line feed and a brace follow each other in valid JSON.
         if len(records) != breaks + 1 or text.count(b"}\n{") != breaks:
@@ -160,7 +159,7 @@ def examine(raw: bytes) -> Measurement | Flaw:
         return Flaw(str(error), value)
     if problem or value is None:
         return Flaw(f"its value {problem}", value)
-    return Measurement(key, identity, value, fields.get("pricePerUnit", b""))
+    return Measurement(key, identity, msgspec.Raw(fields["value"]), fields.get("pricePerUnit", b""))
 
 
 def contract_of(payer: str | None) -> str | None:

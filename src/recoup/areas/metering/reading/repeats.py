@@ -11,11 +11,12 @@ from typing import IO, Self
 import msgspec
 
 from recoup.areas.metering.reading.records import Identity, PartKey
-from recoup.areas.metering.reading.tallies import Number, Sheet, Tally
+from recoup.areas.metering.reading.sums import number
+from recoup.areas.metering.reading.tallies import Sheet, Tally
 
 _PARTITIONS = 256
 
-Batch = tuple[Tally, Iterable[tuple[Identity, Number]]]
+Batch = tuple[Tally, Iterable[tuple[Identity, Decimal]]]
 _Row = tuple[str | None, str | None, str | None, Decimal]
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[int, list[_Row]]]).decode
@@ -44,9 +45,9 @@ class Repeats:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def full(self, records: int) -> bool:
-        """Count records that came into memory; True when it should be relieved."""
-        self._held += records
+    def full(self, text: int) -> bool:
+        """Count bytes of text that came into memory; True when it should be relieved."""
+        self._held += text
         return self._held > self._limit
 
     def relieve(self, sheet: Sheet) -> None:
@@ -65,7 +66,7 @@ class Repeats:
             return
         tallies = [tally for sheet in self._sheets for tally in sheet.tallies]
         if self._file is None:
-            _fold((tally, tally.values.items()) for tally in tallies)
+            _fold((tally, _numbers(tally)) for tally in tallies)
             return
         for sheet in self._sheets:
             self._spill(sheet)
@@ -90,8 +91,8 @@ class Repeats:
             number = len(self._spilled)
             self._spilled.append(tally)
             rows: dict[int, list[_Row]] = {}
-            for identity, value in tally.values.items():
-                rows.setdefault(hash(identity) % _PARTITIONS, []).append((*identity, Decimal(value)))
+            for identity, value in _numbers(tally):
+                rows.setdefault(hash(identity) % _PARTITIONS, []).append((*identity, value))
             for partition, some in rows.items():
                 partitions[partition].append((number, some))
         return partitions
@@ -101,8 +102,13 @@ class Repeats:
             return
         for offset, length in segments:
             self._file.seek(offset)
-            for number, rows in _decode(self._file.read(length)):
-                yield self._spilled[number], [((a, b, c), value) for a, b, c, value in rows]
+            for index, rows in _decode(self._file.read(length)):
+                yield self._spilled[index], [((a, b, c), value) for a, b, c, value in rows]
+
+
+def _numbers(tally: Tally) -> Iterator[tuple[Identity, Decimal]]:
+    for identity, value in tally.values.items():
+        yield identity, number(value)
 
 
 def _fold(batches: Iterable[Batch]) -> None:
@@ -116,7 +122,7 @@ def _fold(batches: Iterable[Batch]) -> None:
 
 
 def _fold_part(batches: list[Batch]) -> None:
-    best: dict[Identity, tuple[Tally, Number]] = {}
+    best: dict[Identity, tuple[Tally, Decimal]] = {}
     for tally, items in batches:
         for identity, value in items:
             if identity not in best:

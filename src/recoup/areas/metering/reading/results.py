@@ -17,7 +17,7 @@ class FileRef:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large things may be, in bytes (``parts``, ``details`` and ``held``: how many)."""
+    """How large things may be, in bytes (``parts`` and ``details``: how many)."""
 
     chunk: int = 1 << 16
     """Read and decoded at a time."""
@@ -29,8 +29,8 @@ class Limits:
     """Different contracts, subscriptions, dimensions and prices in one file."""
     details: int = 1_000
     """Quarantined records per file that are kept one by one; more are counted and summed."""
-    held: int = 150_000
-    """Measurements kept in memory to find repeats; more go to a temporary file."""
+    held: int = 24 << 20
+    """Text whose measurements are kept in memory to find repeats; more go to a temporary file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
-from itertools import count
-from typing import Any
 
 import msgspec
 
@@ -23,25 +21,26 @@ from recoup.areas.metering.reading.records import (
     who_is,
 )
 from recoup.areas.metering.reading.results import FileRef, Limits, Part, Who
-from recoup.core.quantity import FRACTION_DIGITS, INTEGER_DIGITS, ZERO
+from recoup.areas.metering.reading.sums import Ledger, number
+from recoup.core.quantity import ZERO
 
-Number = Decimal | int
-
-_TOO_LARGE = Decimal(10) ** INTEGER_DIGITS
 _NOTES = 20
+_WORTH_GATHERING = 16
 
 
 class Tally:
     """The measurements of one file that share contract, subscription, dimension and price.
 
-    ``values`` holds them by identity until they are settled into ``total`` and ``records``; what was left out
-    as a repeat is in ``folded_records`` and ``folded_quantity``. To be used in the EXACT context.
+    ``values`` holds what counts by identity, as it was written. Every value, and every one that was folded away as a
+    repeat, is also noted in a ledger, until ``settle`` adds them up: ``total`` and ``records`` are without the repeats.
     """
 
     __slots__ = (
+        "folded",
         "folded_quantity",
         "folded_records",
         "key",
+        "noted",
         "price",
         "price_problem",
         "price_text",
@@ -49,15 +48,15 @@ class Tally:
         "total",
         "values",
         "who",
-        "whole_numbers",
     )
 
     def __init__(self, key: PartKey, price_text: msgspec.Raw) -> None:
         self.key = key
         self.price_text = price_text
         self.price, self.price_problem = price_of(bytes(price_text))
-        self.values: dict[Any, Number] = {}
-        self.whole_numbers = False
+        self.values: dict[Identity, msgspec.Raw] = {}
+        self.noted = Ledger()
+        self.folded = Ledger()
         self.total = ZERO
         self.records = 0
         self.folded_records = 0
@@ -69,31 +68,26 @@ class Tally:
         """Of equal repeats the one with the higher price counts: so it does not matter which came first."""
         return Decimal(-1) if self.price is None else self.price
 
-    def fold(self, identity: Hashable, kept: Number, value: Number) -> None:
+    def fold(self, identity: Identity, kept: msgspec.Raw, value: msgspec.Raw) -> None:
         """Let the larger of two repeats count."""
-        if value > kept:
+        if value != kept and number(value) > number(kept):
             self.values[identity] = value
             value = kept
-        if value < 0:
-            raise Odd
-        self.folded_records += 1
-        self.folded_quantity += value
+        self.folded.append(value)
 
-    def settle(self) -> None:
-        """Add the held values up; raise Odd when one of them was no usable quantity."""
-        values = self.values.values()
-        signed = (value < 0 for value in values) if self.whole_numbers else map(Decimal.is_signed, values)  # type: ignore[arg-type]
-        negative = True in signed
-        self.settle_checked()
-        if negative or _beyond(self.total) or _beyond(self.folded_quantity):
-            raise Odd
+    def settle(self, *, trusted: bool) -> None:
+        """Add up what was noted, in the EXACT context; raise Odd when a value is no usable quantity.
 
-    def settle_checked(self) -> None:
-        """Add the held values up, each of which was judged before."""
-        self.total += sum(self.values.values())
-        self.records += len(self.values)
+        With ``trusted``, each was judged before.
+        """
+        folded_records, folded = self.folded.settled(trusted=trusted)
+        records, total = self.noted.settled(trusted=trusted)
+        self.total += total - folded
+        self.records += records - folded_records
+        self.folded_quantity += folded
+        self.folded_records += folded_records
 
-    def drop(self, value: Number) -> None:
+    def drop(self, value: Decimal) -> None:
         """Take back a settled value that another tally has as well."""
         self.total -= value
         self.records -= 1
@@ -111,7 +105,6 @@ class Sheet:
         """Tallies without a contract whose customer is still to be looked up."""
         self._limits = limits
         self._fold = fold
-        self._numbers = count()
         self._lanes: dict[tuple[str | None, str], dict[str, Tally]] = {}
         self._others: dict[tuple[PartKey, bytes], Tally] = {}
 
@@ -127,14 +120,13 @@ class Sheet:
         instance: str | None = None
         pod: str | None = None
         host: str | None = None
-        identity: Identity | int = (None, None, None)
+        identity: Identity = (None, None, None)
+        fold = self._fold
         for record in records:
             if record.external_payer_id != payer or record.subscription_id != subscription:
                 payer, subscription = record.external_payer_id, record.subscription_id
                 lane = self._lane(record.external_payer_id, record.subscription_id)
-            if not self._fold:
-                identity = next(self._numbers)
-            elif record.pod_name != pod or record.instance_id != instance or record.host_name != host:
+            if record.pod_name != pod or record.instance_id != instance or record.host_name != host:
                 # Records of one pod tend to stand together: they share one key, which is time and memory.
                 identity = instance, pod, host = record.instance_id, record.pod_name, record.host_name
             try:
@@ -145,28 +137,25 @@ class Sheet:
             if price is not tally.price_text and price != tally.price_text:
                 tally = self._priced(tally.key, price)
             value = record.value
-            if value.__class__ is Decimal:
-                # One look-up both finds a repeat and stores a new one.
+            tally.noted.append(value)
+            if fold:
+                # One look-up both finds a repeat and stores what is new.
                 kept = tally.values.setdefault(identity, value)
                 if kept is not value:
                     tally.fold(identity, kept, value)
-            elif value.__class__ is int and value >= 0:
-                tally.whole_numbers = True
-                if identity in tally.values:  # small integers are shared: ``is`` would not tell a repeat
-                    tally.fold(identity, tally.values[identity], value)
-                else:
-                    tally.values[identity] = value
-            else:
-                raise Odd
+        if len(self.tallies) * _WORTH_GATHERING < len(records):
+            for tally in self.tallies:
+                tally.noted.gather()
 
     def add(self, measurement: Measurement, text: bytes) -> None:
         """Add one record that was judged to be usable."""
         tally = self._priced(measurement.key, msgspec.Raw(measurement.price))
-        identity = measurement.identity if self._fold else next(self._numbers)
-        if identity in tally.values:
-            tally.fold(identity, tally.values[identity], measurement.value)
-        else:
-            tally.values[identity] = measurement.value
+        value = measurement.value
+        tally.noted.append(value)
+        if self._fold:
+            kept = tally.values.setdefault(measurement.identity, value)
+            if kept is not value:
+                tally.fold(measurement.identity, kept, value)
         if self.strangers:
             self.introduce(measurement, text)
 
@@ -178,15 +167,10 @@ class Sheet:
                 self.strangers.remove(tally)
                 break
 
-    def settle(self) -> None:
-        """Add up what is held; raise Odd when one of the values was no usable quantity."""
+    def settle(self, *, trusted: bool) -> None:
+        """Add up what was noted; raise Odd when a value is no usable quantity, unless each was judged before."""
         for tally in self.tallies:
-            tally.settle()
-
-    def settle_checked(self) -> None:
-        """Add up what is held, each of which was judged before."""
-        for tally in self.tallies:
-            tally.settle_checked()
+            tally.settle(trusted=trusted)
 
     def parts(self) -> tuple[Part, ...]:
         """Return the sums, one part for each contract, subscription and dimension."""
@@ -232,13 +216,6 @@ class Sheet:
 
 
 _UNSEEN = object()
-
-
-def _beyond(total: Decimal) -> bool:
-    # None of the values was negative, and adding them in the EXACT context keeps every digit of each: so one that
-    # is too large, or has too many digits after the point, shows in their sum.
-    exponent = total.as_tuple().exponent
-    return not total < _TOO_LARGE or not isinstance(exponent, int) or exponent < -FRACTION_DIGITS
 
 
 def _part(key: PartKey, tallies: Iterable[Tally]) -> Part:

@@ -122,11 +122,11 @@ def _read_fast(store: BlobStore, file: FileRef, repeats: Repeats, limits: Limits
             draft.records += len(chunk.records)
             if sheet.strangers:
                 _introduce(sheet, chunk)
-            if repeats.full(len(chunk.records)):
-                sheet.settle()
+            if repeats.full(len(chunk.text)):
+                sheet.settle(trusted=False)
                 repeats.relieve(sheet)
         draft.sha256 = source.sha256
-    sheet.settle()
+    sheet.settle(trusted=False)
     repeats.take(sheet)
     return draft
 
@@ -146,11 +146,11 @@ def _read_carefully(store: BlobStore, file: FileRef, repeats: Repeats, limits: L
                 else:
                     sheet.add(verdict, text)
                 draft.records += 1
-            if repeats.full(len(chunk.records)):
-                sheet.settle_checked()
+            if repeats.full(len(chunk.text)):
+                sheet.settle(trusted=True)
                 repeats.relieve(sheet)
         draft.sha256 = source.sha256
-    sheet.settle_checked()
+    sheet.settle(trusted=True)
     repeats.take(sheet)
     return draft
 
