@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from recoup.migrations import schema
-from recoup.adapters.clazar import ClazarChannel, ClazarSettings
+from recoup.adapters.clazar import ClazarChannel
+from recoup.adapters.clazar_token import ClazarSettings
 from recoup.adapters.stores import open_store
 from recoup.areas.metering.area import AREA as METERING
 from recoup.areas.metering.settings import MeteringSettings
@@ -26,6 +25,8 @@ from recoup.core.parts import Parts
 from recoup.core.ports import Channel
 from recoup.core.postgres import EmbeddedPostgres
 from recoup.core.system import Caller, Ports, System
+from recoup.core.workers import worker_name
+from recoup.migrations import schema
 from recoup.office.controls.area import AREA as CONTROLS
 from recoup.office.files.area import AREA as FILES
 from recoup.office.jobs import service as jobs
@@ -126,7 +127,7 @@ def _system(
             channels=_channels(settings, clock) if channels is None else channels,
         ),
         parts=merged(ALL),
-        worker=f"{socket.gethostname()}:{os.getpid()}",
+        worker=worker_name(),
         alert=_alert(settings),
         authenticate=_authenticate(settings),
         conninfo=make_url(databases.app_url)

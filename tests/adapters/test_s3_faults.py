@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -187,7 +188,8 @@ def test_a_slow_body_does_not_hold_a_worker() -> None:
 
 def test_a_body_that_becomes_slow_is_noticed_however_fast_it_began() -> None:
     with sandbox.moto_in_process() as moto:
-        moto.client().put_object(Bucket=moto.bucket, Key="k", Body=b"x" * 3_000_000)
+        with closing(moto.client()) as client:
+            client.put_object(Bucket=moto.bucket, Key="k", Body=b"x" * 3_000_000)
         with FaultProxy(("127.0.0.1", int(moto.endpoint.rpartition(":")[2]))) as proxy:
             store = S3Store(moto.bucket, endpoint=proxy.endpoint, limits=QUICK)
             with store.open("k") as body:

@@ -55,7 +55,7 @@ def test_under_root_without_unshare_it_runs_as_nobody_who_gets_its_own_folders_o
     with EmbeddedPostgres(open_home, settings=FAST):  # made with namespaces, continued without
         pass
     for _ in range(2):
-        with User(open_home, env={"PATH": "/nowhere"}) as user:
+        with User(open_home, env={**os.environ, "PATH": "/nowhere"}) as user:
             user.server()
             assert account_of(open_home) == nobody
             user.leave()
@@ -69,7 +69,7 @@ def test_under_root_without_unshare_it_runs_as_nobody_who_gets_its_own_folders_o
 
 @as_root
 def test_under_root_without_unshare_a_new_cluster_is_nobodys(open_home: Path) -> None:
-    with User(open_home, env={"PATH": "/nowhere"}) as user:
+    with User(open_home, env={**os.environ, "PATH": "/nowhere"}) as user:
         user.server()
         assert account_of(open_home) == pwd.getpwnam("nobody").pw_uid
         user.leave()
@@ -79,7 +79,7 @@ def test_under_root_without_unshare_a_new_cluster_is_nobodys(open_home: Path) ->
 @as_root
 def test_a_home_that_nobody_can_get_to_is_refused_in_a_sentence(tmp_path: Path) -> None:
     home = tmp_path / "home"  # below a folder that is open to root only
-    with User(home, env={"PATH": "/nowhere"}) as user:
+    with User(home, env={**os.environ, "PATH": "/nowhere"}) as user:
         said = user.says()
     assert said.startswith("Misconfigured: A new database could not be made in")
     assert "as 'nobody'" in said

@@ -203,6 +203,8 @@ def test_half_a_file_never_passes_for_a_whole_one(
 ) -> None:
     file = keep(sessions, store, now, b"something")
     client = client_of(Curtailing(store.root), sessions, home=tmp_path, now=now)
+    with pytest.raises(ConnectionAbortedError, match="1 of 9 bytes early"):
+        client.get(address_of(client, store, file, now=now))
     with served(client.app) as base, pytest.raises(httpx2.RemoteProtocolError, match="8 bytes, expected 9"):
         httpx2.get(base + address_of(client, store, file, now=now))
     with served(client_of(store, sessions, home=tmp_path, now=now).app) as base:

@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime, timedelta
@@ -151,6 +152,7 @@ class S3Store:
             if self._made is None:
                 with self._sentences(""):
                     self._made = s3_client.connect(self.endpoint, self.region, self.limits)
+                weakref.finalize(self, self._made.close)
             return self._made
 
     def _ask(self, operation: str, **question: Any) -> dict[str, Any]:

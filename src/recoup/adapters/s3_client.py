@@ -199,7 +199,11 @@ class _Pacer:
             )
         response.raw = _Watched(response.raw, self._limits)
         if not streams or response.status_code >= 300:  # noqa: PLR2004 - botocore reads these whole, too
-            response.content  # noqa: B018 - read here, where a failure still counts as one to be retried
+            try:
+                response.content  # noqa: B018 - read here, where a failure still counts as one to be retried
+            except BaseException:
+                response.raw.close()
+                raise
         return response
 
 

@@ -17,7 +17,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -45,7 +45,7 @@ class S3Server:
         return f"s3://{self.bucket}/{prefix}?{urlencode({'endpoint': self.endpoint, 'region': REGION})}"
 
     def client(self, *, read_seconds: float = 10) -> Any:
-        """Return a boto3 client with the stand-in's credentials, which tries everything once."""
+        """Return a boto3 client with the stand-in's credentials, which tries everything once; close it after use."""
         boto3, config = _need("boto3"), _need("botocore.config")
         return boto3.session.Session().client(
             "s3",
@@ -190,11 +190,12 @@ def _need(module: str) -> Any:
 
 def _make_bucket(server: S3Server) -> None:
     """Make the bucket where it is not there yet, and write one object to see that it holds."""
-    client = server.client(read_seconds=1)  # SeaweedFS lets a write that comes too early hang
-    if server.bucket not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
-        client.create_bucket(Bucket=server.bucket)
-    client.put_object(Bucket=server.bucket, Key="is-it-ready", Body=b"yes")
-    client.delete_object(Bucket=server.bucket, Key="is-it-ready")
+    # SeaweedFS lets a write that comes too early hang.
+    with closing(server.client(read_seconds=1)) as client:
+        if server.bucket not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
+            client.create_bucket(Bucket=server.bucket)
+        client.put_object(Bucket=server.bucket, Key="is-it-ready", Body=b"yes")
+        client.delete_object(Bucket=server.bucket, Key="is-it-ready")
 
 
 def _is_ready(server: S3Server) -> bool:

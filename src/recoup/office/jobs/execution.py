@@ -24,6 +24,7 @@ from recoup.core.errors import Lost, RecoupError, Unavailable
 from recoup.core.parts import Cancelled, Job, Outcome
 from recoup.core.system import System
 from recoup.core.tasks import defer
+from recoup.core.workers import is_dead
 from recoup.office.files import service as files
 from recoup.office.jobs import notices, queries, service
 from recoup.office.jobs.models import Run, RunArtifact, RunLine, RunState
@@ -31,6 +32,7 @@ from recoup.office.journal import service as journal
 
 log = logging.getLogger("recoup.jobs")
 
+COMMAND = "command"
 FLUSH_EVERY = 0.5
 RENEW_EVERY = 2.0
 MOST_LINES = 10_000
@@ -47,7 +49,16 @@ def execute_here(system: System, job: Job, params: dict[str, Any], *, actor: str
     """Start a run and execute it in this process at once: what a command or a crontab does."""
     now = system.clock()
     with system.sessions.begin() as db:
-        run = service.start(db, job, params, trigger="command", actor=actor, now=now)
+        for orphan in queries.running(db, job_name=job.name):
+            if orphan.trigger == COMMAND and is_dead(orphan.worker):
+                _finish(
+                    db,
+                    system,
+                    orphan,
+                    RunState.FAILED,
+                    Outcome("Its process died; what it began is done again."),
+                )
+        run = service.start(db, job, params, trigger=COMMAND, actor=actor, now=now)
         _take(system, run, job)
     return _execute(system, run)
 
@@ -196,7 +207,7 @@ def _claim(system: System, run_id: UUID) -> Run | None:
             return None
         job = system.parts.jobs.get(run.job)
         if run.state == RunState.RUNNING:
-            if not db.execute(select(func.now() > run.lease_until)).scalar_one():
+            if not (is_dead(run.worker) or db.execute(select(func.now() > run.lease_until)).scalar_one()):
                 return None
         elif run.state != RunState.QUEUED or run.not_before > now:
             return None

@@ -92,6 +92,14 @@ def standing_still(db: Session, *, now: datetime) -> Sequence[UUID]:
     return db.scalars(select(Run.id).where(or_(queued, abandoned)).order_by(Run.id)).all()
 
 
+def running(db: Session, *, job_name: str | None = None) -> Sequence[Run]:
+    """Return runs that somebody holds."""
+    statement = select(Run).where(Run.state == RunState.RUNNING)
+    if job_name is not None:
+        statement = statement.where(Run.job == job_name)
+    return db.scalars(statement.order_by(Run.id)).all()
+
+
 def lines(
     db: Session, run_id: UUID, *, after: tuple[int, int] = (0, 0), limit: int = 1_000
 ) -> Sequence[RunLine]:

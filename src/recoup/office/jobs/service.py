@@ -14,6 +14,7 @@ from recoup.core.errors import Conflict, Invalid, NotFound
 from recoup.core.ids import new_id
 from recoup.core.parts import Job, Missed
 from recoup.core.tasks import defer
+from recoup.core.workers import is_dead
 from recoup.office.jobs import queries, rules
 from recoup.office.jobs.models import JobRow, Run, RunState, Schedule, Slot
 from recoup.office.journal import service as journal
@@ -180,7 +181,8 @@ def cancel(db: Session, run_id: UUID, *, actor: str, now: datetime) -> Run:
 
 def sweep(db: Session, now: datetime) -> None:
     """Defer again every run that should be moving and is not; twice is harmless."""
-    for run_id in queries.standing_still(db, now=now):
+    orphans = [run.id for run in queries.running(db) if is_dead(run.worker)]
+    for run_id in {*queries.standing_still(db, now=now), *orphans}:
         defer(db, TASK, once=f"run:{run_id}", run_id=str(run_id))
 
 

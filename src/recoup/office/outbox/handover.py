@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import delete, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -77,6 +77,7 @@ def claim(system: System, channel: Channel) -> list[Claim]:
     with system.sessions.begin() as db:
         if queries.stopped(db, channel.name, now=now):
             return []
+        service.free_dead(db)
         ids = queries.due(db, channel.name, now=now, limit=rules.CLAIM_AT_ONCE, unknown_too=channel.dedupes)
         claims = []
         for delivery_id in ids:
@@ -176,9 +177,7 @@ def _finish_accepted(system: System, claimed: Claim, receipt: Receipt) -> str:
             return "lost"
         delivery.reference = receipt.reference
         _settle(db, system, delivery, State.ACCEPTED, "", receipt.answer)
-        stopped = db.get(StoppedChannel, delivery.channel)
-        if stopped is not None:
-            db.delete(stopped)
+        db.execute(delete(StoppedChannel).where(StoppedChannel.channel == delivery.channel))
     return State.ACCEPTED
 
 

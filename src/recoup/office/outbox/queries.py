@@ -41,6 +41,12 @@ def due(db: Session, channel: str, *, now: datetime, limit: int, unknown_too: bo
     return db.scalars(claimable).all()
 
 
+def workers(db: Session) -> Sequence[str]:
+    """Return who holds deliveries."""
+    held = select(Delivery.worker).where(Delivery.state.in_([State.LEASED, State.HANDING])).distinct()
+    return [worker for worker in db.scalars(held) if worker]
+
+
 def fenced(db: Session, delivery_id: UUID, attempt: int) -> Delivery | None:
     """Lock and return the delivery if this attempt still holds it."""
     statement = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import delete
+from sqlalchemy import delete, func, update
 from sqlalchemy.orm import Session
 
 from recoup.core.db import copy_rows
@@ -17,6 +17,7 @@ from recoup.core.errors import Conflict, NotFound
 from recoup.core.ids import new_id
 from recoup.core.parts import DeliveryKind, Result
 from recoup.core.tasks import defer
+from recoup.core.workers import is_dead
 from recoup.office.journal import service as journal
 from recoup.office.outbox import queries, rules
 from recoup.office.outbox.models import Delivery, State, StoppedChannel
@@ -158,7 +159,15 @@ def resume(db: Session, channel: str, *, actor: str, now: datetime) -> None:
     wake(db, channel)
 
 
+def free_dead(db: Session) -> None:
+    """End the leases of workers that are certainly gone, so that nobody waits for them."""
+    for worker in filter(is_dead, queries.workers(db)):
+        held = update(Delivery).where(Delivery.worker == worker, Delivery.lease_until > func.now())
+        db.execute(held.values(lease_until=func.now() - timedelta(seconds=1)))
+
+
 def sweep(db: Session, now: datetime) -> None:
     """Defer again what is due or was left behind: deferring twice is harmless."""
+    free_dead(db)
     for channel in queries.channels_with_work(db, now=now):
         wake(db, channel)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, NoReturn, Protocol, TypeVar
@@ -14,6 +14,7 @@ from recoup.areas.metering.reading.files import MalformedFile
 from recoup.areas.metering.reading.results import Limits
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
 _SPACE = b" \t\r\n"
@@ -32,14 +33,14 @@ class NotJSON(Exception):
         self.offset = offset
 
 
-class Decoder(Protocol[T]):
+class Decoder(Protocol[T_co]):
     """Turns text into records, strictly; raises NotJSON."""
 
-    def array(self, text: bytes) -> list[T]:
+    def array(self, text: bytes) -> Sequence[T_co]:
         """Decode a JSON array of records."""
         ...
 
-    def lines(self, text: bytes) -> list[T]:
+    def lines(self, text: bytes) -> Sequence[T_co]:
         """Decode one record per line."""
         ...
 
@@ -55,7 +56,7 @@ class Chunk(Generic[T]):
     line: int
     first: int
     text: bytes
-    records: list[T]
+    records: Sequence[T]
 
 
 def chunks(source: Iterable[bytes], decoder: Decoder[T], *, key: str, limits: Limits) -> Iterator[Chunk[T]]:

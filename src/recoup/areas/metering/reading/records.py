@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, Inexact, InvalidOperation
 from typing import Literal
@@ -83,7 +84,7 @@ class FastDecoder:
         self._any = msgspec.json.Decoder(list[Record])
         self._line = msgspec.json.Decoder(Record)
 
-    def array(self, text: bytes) -> list[Record]:
+    def array(self, text: bytes) -> Sequence[Record]:
         """Decode a JSON array of records."""
         check_utf8(text)
         try:
@@ -96,10 +97,13 @@ class FastDecoder:
         except (msgspec.DecodeError, RecursionError) as error:
             raise not_json(error) from None
 
-    def lines(self, text: bytes) -> list[Record]:
+    def lines(self, text: bytes) -> Sequence[Record]:
         """Decode one record per line, in the plainest form: nothing around the objects, no empty line."""
         check_utf8(text)
-        breaks = text.rstrip(b"\n").count(b"\n")
+        text = text.rstrip(b"\n")
+        if not text:
+            return []
+        breaks = text.count(b"\n")
         try:
             records = self._line.decode_lines(text)
         except (msgspec.DecodeError, RecursionError):
@@ -117,7 +121,7 @@ class CarefulDecoder:
         self._decoder = msgspec.json.Decoder(list[msgspec.Raw])
         self._line = msgspec.json.Decoder(msgspec.Raw)
 
-    def array(self, text: bytes) -> list[msgspec.Raw]:
+    def array(self, text: bytes) -> Sequence[msgspec.Raw]:
         """Decode a JSON array of anything."""
         check_utf8(text)
         try:
@@ -125,7 +129,7 @@ class CarefulDecoder:
         except (msgspec.DecodeError, RecursionError) as error:
             raise not_json(error) from None
 
-    def lines(self, text: bytes) -> list[msgspec.Raw]:
+    def lines(self, text: bytes) -> Sequence[msgspec.Raw]:
         """Decode one JSON value per line; empty lines are passed over."""
         check_utf8(text)
         records = []

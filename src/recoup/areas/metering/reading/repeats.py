@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from decimal import Decimal
@@ -77,6 +76,8 @@ class Repeats:
     def _spill(self, sheet: Sheet) -> None:
         if self.fold:
             if self._file is None:
+                import tempfile  # noqa: PLC0415 - rarely needed, and slow to import in every child process
+
                 self._file = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
             for segments, batches in zip(self._segments, self._partitioned(sheet), strict=True):
                 blob = _encode(batches)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import count
+from typing import Any
 
 import msgspec
 
@@ -21,18 +23,17 @@ from recoup.areas.metering.reading.records import (
     who_is,
 )
 from recoup.areas.metering.reading.results import FileRef, Limits, Part, Who
-from recoup.areas.metering.reading.sums import Ledger, number
+from recoup.areas.metering.reading.sums import exact_sum, number
 from recoup.core.quantity import ZERO
 
 _NOTES = 20
-_WORTH_GATHERING = 16
 
 
 class Tally:
     """The measurements of one file that share contract, subscription, dimension and price.
 
-    ``values`` holds what counts by identity, as it was written. Every value, and every one that was folded away as a
-    repeat, is also noted in a ledger, until ``settle`` adds them up: ``total`` and ``records`` are without the repeats.
+    ``values`` holds them as they were written, by identity, and ``folded`` the repeats that were left out, until
+    they are settled: added up in ``total`` and ``folded_quantity``, counted in ``records`` and ``folded_records``.
     """
 
     __slots__ = (
@@ -40,7 +41,6 @@ class Tally:
         "folded_quantity",
         "folded_records",
         "key",
-        "noted",
         "price",
         "price_problem",
         "price_text",
@@ -54,9 +54,8 @@ class Tally:
         self.key = key
         self.price_text = price_text
         self.price, self.price_problem = price_of(bytes(price_text))
-        self.values: dict[Identity, msgspec.Raw] = {}
-        self.noted = Ledger()
-        self.folded = Ledger()
+        self.values: dict[Any, msgspec.Raw] = {}
+        self.folded: list[msgspec.Raw] = []
         self.total = ZERO
         self.records = 0
         self.folded_records = 0
@@ -68,24 +67,31 @@ class Tally:
         """Of equal repeats the one with the higher price counts: so it does not matter which came first."""
         return Decimal(-1) if self.price is None else self.price
 
-    def fold(self, identity: Identity, kept: msgspec.Raw, value: msgspec.Raw) -> None:
+    def fold(self, identity: Identity | int, kept: msgspec.Raw, value: msgspec.Raw) -> None:
         """Let the larger of two repeats count."""
         if value != kept and number(value) > number(kept):
             self.values[identity] = value
             value = kept
         self.folded.append(value)
 
-    def settle(self, *, trusted: bool) -> None:
-        """Add up what was noted, in the EXACT context; raise Odd when a value is no usable quantity.
+    def settle(self) -> None:
+        """Add up what is held, in the EXACT context; raise Odd when a value is no usable quantity."""
+        self._settled(exact_sum(self.values.values()), exact_sum(self.folded))
 
-        With ``trusted``, each was judged before.
-        """
-        folded_records, folded = self.folded.settled(trusted=trusted)
-        records, total = self.noted.settled(trusted=trusted)
-        self.total += total - folded
-        self.records += records - folded_records
+    def settle_checked(self) -> None:
+        """Add up what is held, in the EXACT context; each value was judged to be usable before."""
+        self._settled(sum(map(number, self.values.values()), ZERO), sum(map(number, self.folded), ZERO))
+
+    def release(self) -> None:
+        """Let go of the values, which are settled."""
+        self.values.clear()
+
+    def _settled(self, total: Decimal, folded: Decimal) -> None:
+        self.total += total
+        self.records += len(self.values)
         self.folded_quantity += folded
-        self.folded_records += folded_records
+        self.folded_records += len(self.folded)
+        self.folded.clear()
 
     def drop(self, value: Decimal) -> None:
         """Take back a settled value that another tally has as well."""
@@ -105,10 +111,11 @@ class Sheet:
         """Tallies without a contract whose customer is still to be looked up."""
         self._limits = limits
         self._fold = fold
-        self._lanes: dict[tuple[str | None, str], dict[str, Tally]] = {}
-        self._others: dict[tuple[PartKey, bytes], Tally] = {}
+        self._numbers = count()
+        self._lanes: dict[tuple[str | None, str | None], dict[str, Tally]] = {}
+        self._tallies: dict[tuple[PartKey, bytes], Tally] = {}
 
-    def count(self, records: list[Record]) -> None:
+    def count(self, records: Sequence[Record]) -> None:
         """Add decoded records, the fast way; raise Odd on one that has to be looked at.
 
         This loop is what reading costs: every line of it was measured. What is checked once per name or per tally
@@ -120,13 +127,14 @@ class Sheet:
         instance: str | None = None
         pod: str | None = None
         host: str | None = None
-        identity: Identity = (None, None, None)
-        fold = self._fold
+        identity: Identity | int = (None, None, None)
         for record in records:
             if record.external_payer_id != payer or record.subscription_id != subscription:
                 payer, subscription = record.external_payer_id, record.subscription_id
                 lane = self._lane(record.external_payer_id, record.subscription_id)
-            if record.pod_name != pod or record.instance_id != instance or record.host_name != host:
+            if not self._fold:
+                identity = next(self._numbers)
+            elif record.pod_name != pod or record.instance_id != instance or record.host_name != host:
                 # Records of one pod tend to stand together: they share one key, which is time and memory.
                 identity = instance, pod, host = record.instance_id, record.pod_name, record.host_name
             try:
@@ -137,25 +145,18 @@ class Sheet:
             if price is not tally.price_text and price != tally.price_text:
                 tally = self._priced(tally.key, price)
             value = record.value
-            tally.noted.append(value)
-            if fold:
-                # One look-up both finds a repeat and stores what is new.
-                kept = tally.values.setdefault(identity, value)
-                if kept is not value:
-                    tally.fold(identity, kept, value)
-        if len(self.tallies) * _WORTH_GATHERING < len(records):
-            for tally in self.tallies:
-                tally.noted.gather()
+            # One look-up both finds a repeat and stores what is new.
+            kept = tally.values.setdefault(identity, value)
+            if kept is not value:
+                tally.fold(identity, kept, value)
 
     def add(self, measurement: Measurement, text: bytes) -> None:
         """Add one record that was judged to be usable."""
         tally = self._priced(measurement.key, msgspec.Raw(measurement.price))
-        value = measurement.value
-        tally.noted.append(value)
-        if self._fold:
-            kept = tally.values.setdefault(measurement.identity, value)
-            if kept is not value:
-                tally.fold(measurement.identity, kept, value)
+        identity = measurement.identity if self._fold else next(self._numbers)
+        kept = tally.values.setdefault(identity, measurement.value)
+        if kept is not measurement.value:
+            tally.fold(identity, kept, measurement.value)
         if self.strangers:
             self.introduce(measurement, text)
 
@@ -167,10 +168,15 @@ class Sheet:
                 self.strangers.remove(tally)
                 break
 
-    def settle(self, *, trusted: bool) -> None:
-        """Add up what was noted; raise Odd when a value is no usable quantity, unless each was judged before."""
+    def settle(self) -> None:
+        """Add up what is held; raise Odd when one of the values was no usable quantity."""
         for tally in self.tallies:
-            tally.settle(trusted=trusted)
+            tally.settle()
+
+    def settle_checked(self) -> None:
+        """Add up what is held, each of which was judged before."""
+        for tally in self.tallies:
+            tally.settle_checked()
 
     def parts(self) -> tuple[Part, ...]:
         """Return the sums, one part for each contract, subscription and dimension."""
@@ -185,9 +191,12 @@ class Sheet:
         return tuple(_price_note(tally) for tally in wrong[:_NOTES])
 
     def _lane(self, payer: str | None, subscription: str | None) -> dict[str, Tally]:
-        if name_problem(payer or "") or name_problem(subscription or ""):
-            raise Odd
-        return self._lanes.setdefault((contract_of(payer), subscription or ""), {})
+        lane = self._lanes.get((payer, subscription))
+        if lane is None:
+            if name_problem(payer or "") or name_problem(subscription or ""):
+                raise Odd
+            lane = self._lanes[payer, subscription] = {}
+        return lane
 
     def _open(self, record: Record, lane: dict[str, Tally]) -> Tally:
         if not record.dimension or name_problem(record.dimension):
@@ -198,7 +207,7 @@ class Sheet:
 
     def _priced(self, key: PartKey, price: msgspec.Raw) -> Tally:
         text = bytes(price)
-        tally = self._others.get((key, text))
+        tally = self._tallies.get((key, text))
         if tally is None:
             if len(self.tallies) == self._limits.parts:
                 raise MalformedFile(
@@ -208,7 +217,7 @@ class Sheet:
                     0,
                     f"it has more than {self._limits.parts} different parts and prices",
                 )
-            tally = self._others[key, text] = Tally(key, price.copy() if text else NO_PRICE)
+            tally = self._tallies[key, text] = Tally(key, price.copy() if text else NO_PRICE)
             self.tallies.append(tally)
             if key[0] is None:
                 self.strangers.append(tally)

@@ -123,10 +123,10 @@ def _read_fast(store: BlobStore, file: FileRef, repeats: Repeats, limits: Limits
             if sheet.strangers:
                 _introduce(sheet, chunk)
             if repeats.full(len(chunk.text)):
-                sheet.settle(trusted=False)
+                sheet.settle()
                 repeats.relieve(sheet)
         draft.sha256 = source.sha256
-    sheet.settle(trusted=False)
+    sheet.settle()
     repeats.take(sheet)
     return draft
 
@@ -147,10 +147,10 @@ def _read_carefully(store: BlobStore, file: FileRef, repeats: Repeats, limits: L
                     sheet.add(verdict, text)
                 draft.records += 1
             if repeats.full(len(chunk.text)):
-                sheet.settle(trusted=True)
+                sheet.settle_checked()
                 repeats.relieve(sheet)
         draft.sha256 = source.sha256
-    sheet.settle(trusted=True)
+    sheet.settle_checked()
     repeats.take(sheet)
     return draft
 

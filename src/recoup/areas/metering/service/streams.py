@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from sqlalchemy import case, func, insert, update
+from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from recoup.areas.metering import queries
@@ -17,6 +18,9 @@ from recoup.core.clock import HOUR, hour_of
 from recoup.core.errors import Conflict, Misconfigured
 from recoup.core.ids import new_id
 from recoup.core.quantity import ZERO
+from recoup.core.workers import is_dead
+from recoup.office.jobs import queries as jobs
+from recoup.office.jobs.models import RunState
 from recoup.office.journal import service as journal
 
 LEASE = timedelta(minutes=2)
@@ -71,8 +75,20 @@ def set_up(
 
 
 def lease(db: Session, stream_key: str, *, holder: str) -> None:
-    """Take or renew the stream's lease for ``holder`` (a run and its attempt); raise Conflict when another has it."""
-    free = (Stream.lease_until.is_(None)) | (Stream.lease_until < func.now()) | (Stream.lease_run == holder)
+    """Take or renew the stream's lease for ``holder``, a run and its attempt (``id:attempt``).
+
+    An earlier attempt of the same run, and a run that is over or whose worker is gone, hold nothing any more; raise
+    Conflict when another does.
+    """
+    held_by = db.execute(select(Stream.lease_run).where(Stream.key == stream_key)).scalar_one_or_none()
+    mine = (
+        held_by is None
+        or held_by.split(":")[0] == holder.split(":", maxsplit=1)[0]
+        or not _is_running(db, held_by)
+    )
+    free = (Stream.lease_until.is_(None)) | (Stream.lease_until < func.now())
+    if mine:
+        free |= Stream.lease_run.is_not_distinct_from(held_by)
     taken = db.execute(
         update(Stream)
         .where(Stream.key == stream_key, free)
@@ -84,6 +100,11 @@ def lease(db: Session, stream_key: str, *, holder: str) -> None:
             f"Another export of {stream_key} is running.",
             fix="Wait for it; it keeps its place for two minutes.",
         )
+
+
+def _is_running(db: Session, holder: str) -> bool:
+    run = jobs.run(db, UUID(holder.split(":", maxsplit=1)[0]))
+    return run is not None and run.state == RunState.RUNNING and not is_dead(run.worker)
 
 
 def release(db: Session, stream_key: str, *, holder: str) -> None:
