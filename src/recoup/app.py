@@ -103,7 +103,7 @@ def composed(
         schema.upgrade(databases.owner_url, app_url=databases.app_url)
         system = _system(settings, databases, engine, clock=clock, channels=channels)
         with system.sessions.begin() as db:
-            jobs.set_up(db, system.parts.jobs, now=clock())
+            jobs.set_up(db, system.parts.jobs, tell=settings.mail.alerts, now=clock())
         yield system
     finally:
         engine.dispose()

@@ -184,6 +184,7 @@ def test_a_server_that_was_started_by_hand_is_used_and_left_alone(stopped: Path)
     masked = ["unshare", "--user", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []
     by_hand = subprocess.Popen([*masked, *words], stderr=subprocess.DEVNULL)
     try:
+        assert until(lambda: by_hand.pid in processes_of(stopped / "postgres/data"), 10)
         with EmbeddedPostgres(stopped, settings=FAST) as postgres:
             address = postgres.start()
             assert server_of(stopped) == by_hand.pid

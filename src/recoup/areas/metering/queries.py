@@ -118,6 +118,17 @@ def to_warn(db: Session, *, until: datetime) -> Sequence[tuple[Stream, Window]]:
     return [(stream, window) for stream, window in db.execute(statement)]
 
 
+def lost(db: Session, *, now: datetime) -> Sequence[tuple[Stream, Window]]:
+    """Return windows that were not read before the marketplace's limit and that a person was warned of."""
+    statement = (
+        select(Stream, Window)
+        .join(Window, Window.stream_id == Stream.id)
+        .where(Window.state != WindowState.TAKEN, Window.deadline <= now, Window.warned_at.is_not(None))
+        .limit(1_000)
+    )
+    return [(stream, window) for stream, window in db.execute(statement)]
+
+
 # ---------------------------------------------------------------- files and what they held
 
 

@@ -250,7 +250,7 @@ def _execute(system: System, run: Run) -> Run:
     except Cancelled:
         state, outcome = RunState.CANCELLED, Outcome("Cancelled by a person; what was committed stays.")
     except Unavailable as error:
-        if run.attempt < job.max_attempts:
+        if run.attempt < job.max_attempts and run.trigger != COMMAND:
             running.log(f"{error.sentence()} It will be tried again.", level="warning")
             running.end()
             return _queue_again(system, run, error)

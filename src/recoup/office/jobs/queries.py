@@ -100,6 +100,14 @@ def running(db: Session, *, job_name: str | None = None) -> Sequence[Run]:
     return db.scalars(statement.order_by(Run.id)).all()
 
 
+def last_good_run(db: Session, job_name: str) -> UUID | None:
+    """Return the latest run of a job that went well and needed nobody."""
+    good = select(Run.id).where(
+        Run.job == job_name, Run.state == RunState.SUCCEEDED, Run.needs_person.is_(False)
+    )
+    return db.scalars(good.order_by(Run.id.desc()).limit(1)).first()
+
+
 def lines(
     db: Session, run_id: UUID, *, after: tuple[int, int] = (0, 0), limit: int = 1_000
 ) -> Sequence[RunLine]:

@@ -39,12 +39,15 @@ def checked_params(job: Job, params: Mapping[str, Any]) -> dict[str, Any]:
         raise Invalid(f"{job.name}: {where}: {first['msg']}.") from None
 
 
-def set_up(db: Session, jobs: Mapping[str, Job], *, now: datetime) -> None:
-    """Give each job that is new here its row and its default schedule. What a person changed stays."""
+def set_up(db: Session, jobs: Mapping[str, Job], *, tell: Sequence[str] = (), now: datetime) -> None:
+    """Give each job that is new here its row and its default schedule. What a person changed stays.
+
+    ``tell``: who hears of failures until somebody says otherwise.
+    """
     for job in jobs.values():
         if queries.job(db, job.name) is not None:
             continue
-        db.add(JobRow(name=job.name, paused=False, notify_success=[], notify_failure=[]))
+        db.add(JobRow(name=job.name, paused=False, notify_success=[], notify_failure=list(tell)))
         db.flush()
         if job.schedule is not None:
             db.add(

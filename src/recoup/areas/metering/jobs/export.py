@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from recoup.areas.metering import queries
 from recoup.areas.metering.jobs.readers import Readers
 from recoup.areas.metering.jobs.stream import StreamExport, StreamReport
+from recoup.areas.metering.models import WindowState
 from recoup.areas.metering.rules import hours
 from recoup.areas.metering.rules.streams import CLOUDS, StreamConfig
-from recoup.areas.metering.service import state_files, streams, submissions
+from recoup.areas.metering.service import owing, state_files, streams, submissions
 from recoup.areas.metering.settings import MeteringSettings
 from recoup.core.errors import Misconfigured, NotFound
 from recoup.core.parts import Outcome, RunningRun
@@ -136,8 +137,10 @@ def warn(run: RunningRun) -> None:
             for stream, window in queries.to_warn(db, until=now)
             if now >= min(hours.warn_at(stream.cloud, window.hour), window.hour + earliest)
         ]
-        for _, window in late:
+        for stream, window in late:
             window.warned_at = now
+            if window.state != WindowState.TAKEN:
+                owing.put_window(db, stream, window, now=now)
         lines = [
             _late_line(stream.key, window.hour, window.deadline, window.reason) for stream, window in late
         ]
@@ -146,6 +149,8 @@ def warn(run: RunningRun) -> None:
             system.alert(
                 db, key=f"metering.late:{late[0][1].id}", title=title, text="\n".join(lines[:50]), now=now
             )
+        for stream, window in queries.lost(db, now=now):
+            owing.lose_window(db, stream, window, now=now)
     for line in lines:
         run.log(line, level="warning")
 

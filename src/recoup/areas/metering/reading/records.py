@@ -188,6 +188,11 @@ def price_of(text: bytes) -> tuple[Decimal | None, str | None]:
     return (None, problem) if problem else (price, None)
 
 
+def rank_of(price: Decimal | None) -> Decimal:
+    """Order prices: of equal repeats the dearer one counts, so it does not matter in which file each stands."""
+    return Decimal(-1) if price is None else price
+
+
 def who_is(raw: bytes) -> Who:
     """Read from a record whose usage it is, as far as it says."""
     fields = {name: bytes(field) for name, field in _fields.decode(raw).items()}

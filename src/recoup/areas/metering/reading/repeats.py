@@ -9,7 +9,7 @@ from typing import IO, Self
 
 import msgspec
 
-from recoup.areas.metering.reading.records import Identity, PartKey
+from recoup.areas.metering.reading.records import Identity, PartKey, rank_of
 from recoup.areas.metering.reading.sums import number
 from recoup.areas.metering.reading.tallies import Sheet, Tally
 
@@ -130,7 +130,7 @@ def _fold_part(batches: list[Batch]) -> None:
                 best[identity] = (tally, value)
                 continue
             other, kept = best[identity]
-            if (value, tally.rank) > (kept, other.rank):
+            if (value, rank_of(tally.price)) > (kept, rank_of(other.price)):
                 other.drop(kept)
                 best[identity] = (tally, value)
             else:

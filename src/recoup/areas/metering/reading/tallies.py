@@ -62,11 +62,6 @@ class Tally:
         self.folded_quantity = ZERO
         self.who: Who | None = None
 
-    @property
-    def rank(self) -> Decimal:
-        """Of equal repeats the one with the higher price counts: so it does not matter which came first."""
-        return Decimal(-1) if self.price is None else self.price
-
     def fold(self, identity: Identity | int, kept: msgspec.Raw, value: msgspec.Raw) -> None:
         """Let the larger of two repeats count."""
         if value != kept and number(value) > number(kept):
@@ -81,10 +76,6 @@ class Tally:
     def settle_checked(self) -> None:
         """Add up what is held, in the EXACT context; each value was judged to be usable before."""
         self._settled(sum(map(number, self.values.values()), ZERO), sum(map(number, self.folded), ZERO))
-
-    def release(self) -> None:
-        """Let go of the values, which are settled."""
-        self.values.clear()
 
     def _settled(self, total: Decimal, folded: Decimal) -> None:
         self.total += total

@@ -43,6 +43,13 @@ def settle_window(db: Session, stream: Stream, window: Window, *, now: datetime)
     owed.settle(db, _window_key(stream, window), reason="The window was read.", now=now)
 
 
+def lose_window(db: Session, stream: Stream, window: Window, *, now: datetime) -> None:
+    """Close the item of a window as lost: the marketplace takes nothing of it any more."""
+    owed.lapse(
+        db, _window_key(stream, window), reason="It was not read in time for the marketplace.", now=now
+    )
+
+
 def put_entries(
     db: Session,
     stream: Stream,
