@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 
 from recoup.adapters.clazar import ClazarChannel
 from recoup.adapters.clazar_token import ClazarSettings
+from recoup.adapters.mail_folder import MailFolderChannel
+from recoup.adapters.smtp import SmtpChannel, SmtpSettings
 from recoup.adapters.stores import open_store
 from recoup.areas.metering.area import AREA as METERING
 from recoup.areas.metering.settings import MeteringSettings
@@ -151,13 +153,11 @@ def merged(areas: Sequence[Area]) -> Parts:
         sweeps=tuple(sweep for area in areas for sweep in area.sweeps),
         ticks=tuple(tick for area in areas for tick in area.ticks),
         checks=tuple(check for area in areas for check in area.checks),
+        controls={control.name: control for area in areas for control in area.controls},
     )
 
 
 def _channels(settings: Settings, clock: Clock) -> dict[str, Channel]:
-    from recoup.adapters.mail_folder import MailFolderChannel
-    from recoup.adapters.smtp import SmtpChannel, SmtpSettings
-
     mail = settings.mail
     channels: dict[str, Channel] = {}
     if mail.smtp_host is None:

@@ -157,7 +157,7 @@ def test_an_answer_that_is_cut_among_its_headers_is_no_empty_object(cut: int) ->
         FaultProxy(("127.0.0.1", server.port)) as proxy,
     ):
         proxy.faults = Faults(cut_down=cut)
-        store = store_at(proxy)
+        store = store_at(proxy, limits=Limits(attempts=1))
         ways = [
             lambda: read(store),
             lambda: read(store, if_match="e1"),

@@ -1,53 +1,88 @@
-"""Mail without a mail server: each message becomes an .eml file, exactly once by its name."""
+"""Mail into a folder: what stands in for a mail server on a developer's machine and in the demo."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
-from recoup.core.ports import Handover, Parcel, Receipt, Refused
+from recoup.adapters.blob_keys import MAX_PART_BYTES
+from recoup.adapters.disk import FolderStore
+from recoup.adapters.envelopes import Envelope, envelope
+from recoup.core.errors import Conflict, Misconfigured, RecoupError
+from recoup.core.ports import ChannelDown, Handover, Parcel, Receipt, Refused
+
+SUFFIX = ".eml"
 
 
 class MailFolderChannel:
-    """Writes messages into a folder; a message that is there already is not written twice."""
+    """The channel ``mail`` as files: each parcel is one, named by its key, so a second copy changes nothing.
+
+    The folder is made when it is missing, and its parent is not.
+    """
 
     name = "mail"
     dedupes = True
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
+        self._store = FolderStore(folder)
 
     @contextmanager
     def prepare(self, parcel: Parcel) -> Iterator[Handover]:
-        """Make the folder; nothing is written yet."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        yield _Handover(self._folder / f"{_file_name(parcel.key)}.eml", parcel)
+        """Check the addresses and the folder; raise Refused or ChannelDown."""
+        addresses = envelope(parcel)
+        self._make_folder()
+        yield _Doorstep(self._store, addresses, parcel)
+
+    def check(self) -> str:
+        """Say where mails go; raise Misconfigured when they cannot."""
+        try:
+            self._make_folder()
+        except ChannelDown as down:
+            raise Misconfigured(str(down), fix="Make the folder, or name a mail server.") from down
+        return f"Mails are written to {self.folder} and sent to nobody."
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ChannelDown(f"Mails cannot be written to {self.folder}: {error.strerror}.") from error
 
 
-class _Handover:
-    def __init__(self, path: Path, parcel: Parcel) -> None:
-        self._path = path
-        self._parcel = parcel
+class _Doorstep:
+    """A mail that is not in its folder yet."""
+
+    def __init__(self, store: FolderStore, addresses: Envelope, parcel: Parcel) -> None:
+        self._store, self._addresses, self._parcel = store, addresses, parcel
 
     def send(self) -> Receipt:
-        """Write the message whole or not at all."""
-        part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
+        """Write the file; one that is there with the same bytes is as good."""
+        key, payload = file_name(self._parcel.key), self._parcel.payload
         try:
-            with part.open("wb") as file:
-                file.write(self._parcel.payload)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise Refused(f"{self._path} cannot be written: {error.strerror}.", permanent=False) from None
-        return Receipt(str(self._path.name))
+            try:
+                self._store.put_if_absent(key, io.BytesIO(payload), media_type="message/rfc822")
+            except Conflict:
+                with self._store.open(key) as there:
+                    if there.read() != payload:
+                        reason = f"{key} is there with another content."
+                        raise Refused(reason, permanent=True) from None
+        except Misconfigured as error:
+            raise ChannelDown(error.sentence()) from error
+        except RecoupError as error:
+            raise Refused(error.sentence(), permanent=False) from error
+        answer = {"file": key, "from": self._addresses.sender, "to": self._addresses.recipient}
+        return Receipt(reference=f"{self._addresses.message_id} {key}".strip(), answer=answer)
 
 
-def _file_name(key: str) -> str:
-    digest = hashlib.sha256(key.encode()).hexdigest()[:12]
-    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', key)[:80]}-{digest}"
+def file_name(key: str) -> str:
+    """Return the one file name that belongs to a parcel's key: readable, safe, and of no other key."""
+    name = quote(key, safe=" @+,=")
+    if name.startswith("."):
+        name = f"%2E{name[1:]}"
+    if len(name) + len(SUFFIX) > MAX_PART_BYTES:
+        name = f"{name[:150]}%{hashlib.sha256(key.encode()).hexdigest()}"
+    return f"{name}{SUFFIX}"

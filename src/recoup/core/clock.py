@@ -32,6 +32,6 @@ def parse_instant(text: str) -> datetime:
     """Read an ISO 8601 instant; one without a zone is taken as UTC. Raise Invalid on anything else."""
     try:
         instant = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # in UTC, the first and last hours of the calendar lie outside it
         raise Invalid(f"{text!r} is not a time.", fix="Write it like 2025-07-23T21:00:00Z.") from None
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)

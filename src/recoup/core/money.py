@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from recoup.core import quantity
 from recoup.core.errors import Invalid
@@ -25,6 +25,8 @@ class Money:
     currency: str
 
     def __post_init__(self) -> None:
+        if not isinstance(self.minor, int):
+            raise TypeError("minor units are whole numbers")
         if not re.fullmatch(r"[A-Z]{3}", self.currency):
             raise Invalid(
                 f"{self.currency!r} is not a currency.", fix="Write its ISO 4217 code, such as EUR."
@@ -50,7 +52,10 @@ class Money:
     @classmethod
     def rounded(cls, amount: Decimal, currency: str) -> Money:
         """Take a decimal amount and round it half to even: for estimates, never for what is booked."""
-        return cls(int(amount.scaleb(exponent(currency), quantity.EXACT).to_integral_value()), currency)
+        if problem := quantity.problem_with(amount):
+            raise Invalid(f"{amount} {currency} is no usable amount: {problem}.")
+        minor = amount.scaleb(exponent(currency), quantity.EXACT)
+        return cls(int(minor.to_integral_value(ROUND_HALF_EVEN, quantity.EXACT)), currency)
 
     def __add__(self, other: Money) -> Money:
         return Money(self.minor + self._same(other).minor, self.currency)

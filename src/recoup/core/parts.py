@@ -170,3 +170,5 @@ class Parts:
     ticks: tuple[Callable[[System, datetime], None], ...] = ()
     """Called every few seconds by every worker, so each must be harmless when it runs twice at once."""
     checks: tuple[Callable[[System], list[Check]], ...] = ()
+    controls: Mapping[str, Any] = field(default_factory=dict)
+    """What an administrator may change, by name: ``Control``s of office/controls, which this module does not know."""

@@ -20,6 +20,7 @@ from recoup.core.errors import Invalid
 INTEGER_DIGITS = 30
 FRACTION_DIGITS = 18
 ZERO = Decimal(0)
+LARGEST_EXPONENT_OF_ZERO = 1_000
 
 # Sums of 10**40 quantities of the largest size fit; a digit that would be lost raises instead.
 _TRAPS = [InvalidOperation, Overflow, DivisionByZero]
@@ -37,7 +38,9 @@ def problem_with(value: Decimal) -> str | None:
         return f"{value} is not a finite number"
     if value and len(digits) + exponent > INTEGER_DIGITS:
         return f"it has more than {INTEGER_DIGITS} digits before the point"
-    if -exponent > FRACTION_DIGITS and value.normalize(EXACT).as_tuple().exponent < -FRACTION_DIGITS:  # type: ignore[operator]
+    if not value and abs(exponent) > LARGEST_EXPONENT_OF_ZERO:
+        return "it is a zero with an exponent beyond any use"
+    if value and -exponent > FRACTION_DIGITS and _last_place_of(digits, exponent) < -FRACTION_DIGITS:
         return f"it has more than {FRACTION_DIGITS} digits after the point"
     return None
 
@@ -92,7 +95,14 @@ def round_last_place(value: Decimal) -> Decimal:
 
 def to_text(value: Decimal) -> str:
     """Write without an exponent and without trailing zeros: ``1E+3`` is ``1000``, ``2.50`` is ``2.5``."""
+    if not value:  # 0E-999999 would be written out with all its zeros
+        return "0"
     text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
-    return "0" if text in {"-0", ""} else text
+    return text
+
+
+def _last_place_of(digits: tuple[int, ...], exponent: int) -> int:
+    """Return the power of ten of the last digit that is not zero; arithmetic would trap on long numbers."""
+    return exponent + next(place for place, digit in enumerate(reversed(digits)) if digit)

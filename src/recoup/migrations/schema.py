@@ -22,6 +22,8 @@ GRANTS = (
     "grant execute on all functions in schema public to {role}",
     # The journal is append-only for the application.
     "revoke update, delete, truncate on events, seals from {role}",
+    # What was set and what was kept stays as it was.
+    "revoke update, delete, truncate on controls, files from {role}",
     "revoke insert, update, delete on alembic_version from {role}",
 )
 

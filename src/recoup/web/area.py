@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import cyclopts
 from fastapi import APIRouter
@@ -31,5 +32,11 @@ class Area:
     sweeps: tuple[Callable[[Session, datetime], None], ...] = ()
     ticks: tuple[Callable[[System, datetime], None], ...] = ()
     checks: tuple[Callable[[System], list[Check]], ...] = ()
+    """Asked often: they look at our own rows and folders only."""
+    probes: tuple[Callable[[System], list[Check]], ...] = ()
+    """Asked by ``doctor`` only: they knock at doors outside, or take their time."""
+    controls: tuple[Any, ...] = ()
+    """What an administrator may change while Recoup runs: ``Control``s of office/controls."""
     routers: tuple[APIRouter, ...] = ()
-    commands: Callable[[OpenSystem], cyclopts.App] | None = None
+    commands: Callable[[OpenSystem], tuple[cyclopts.App, ...]] | None = None
+    """Makes the groups of commands; ``entry/cli.py`` lists them by name, so that --help need not make them."""

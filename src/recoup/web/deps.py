@@ -1,8 +1,13 @@
-"""What routes ask for by name: the running system."""
+"""What routes ask for by name: the running system, and a transaction on it."""
 
 from __future__ import annotations
 
-from fastapi import Request
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
 
 from recoup.core.system import System
 
@@ -11,3 +16,26 @@ def system_of(request: Request) -> System:
     """Return the system that the application was made with."""
     system: System = request.app.state.system
     return system
+
+
+Running = Annotated[System, Depends(system_of)]
+"""The running system."""
+
+
+def transaction(system: Running) -> Iterator[Session]:
+    """Open a transaction for one request; a failure rolls it back."""
+    with system.sessions.begin() as db:
+        yield db
+
+
+Db = Annotated[Session, Depends(transaction, scope="function")]
+"""A transaction that is committed before the answer leaves: what the caller reads is what stands."""
+
+
+def now_of(system: Running) -> datetime:
+    """Ask the clock, once per request."""
+    return system.clock()
+
+
+Now = Annotated[datetime, Depends(now_of)]
+"""The instant of the request."""

@@ -26,6 +26,8 @@ from recoup.areas.metering.models import (
     WindowState,
 )
 
+IMPORTED = "import"
+"""Closed an hour that the old script had begun: see ``service/imports.py``."""
 NEEDS_PERSON = (
     EntryState.REJECTED,
     EntryState.DUPLICATE,
@@ -48,9 +50,10 @@ def streams(db: Session) -> Sequence[Stream]:
     return db.scalars(select(Stream).order_by(Stream.key)).all()
 
 
-def last_hour(db: Session, stream_id: UUID) -> datetime | None:
-    """Return the latest hour that has a window."""
-    return db.execute(select(func.max(Window.hour)).where(Window.stream_id == stream_id)).scalar_one()
+def last_hour(db: Session, one: Stream) -> datetime | None:
+    """Return the latest hour since the stream's start that has a window."""
+    since_start = (Window.stream_id == one.id) & (Window.hour >= one.first_hour)
+    return db.execute(select(func.max(Window.hour)).where(since_start)).scalar_one()
 
 
 def open_windows(db: Session, stream_id: UUID, *, until: datetime) -> Sequence[Window]:
@@ -64,10 +67,11 @@ def open_windows(db: Session, stream_id: UUID, *, until: datetime) -> Sequence[W
 
 
 def taken_since(db: Session, stream_id: UUID, since: datetime) -> Sequence[Window]:
-    """Return windows of hours from ``since`` on that were taken, oldest first."""
+    """Return windows of hours from ``since`` on that were read and taken here, oldest first."""
+    read_here = (Window.state == WindowState.TAKEN) & (Window.completed_by != IMPORTED)
     statement = (
         select(Window)
-        .where(Window.stream_id == stream_id, Window.state == WindowState.TAKEN, Window.hour >= since)
+        .where(Window.stream_id == stream_id, read_here, Window.hour >= since)
         .order_by(Window.hour)
     )
     return db.scalars(statement).all()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import secrets
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ from sqlalchemy.orm import Session
 from recoup.core.errors import Misconfigured, NotFound, Unavailable
 from recoup.core.ids import new_id
 from recoup.core.ports import BlobStore
+from recoup.core.private import made_once
 from recoup.office.files import queries, rules
 from recoup.office.files.models import File
 from recoup.office.journal import service as journal
@@ -124,21 +124,10 @@ def link(store: BlobStore, secret: bytes, file: File, *, expires_in: timedelta, 
 def signing_secret(home: Path) -> bytes:
     """Return this installation's key for links, made at first use in ``home/secrets/files.key`` (mode 0600).
 
-    The key appears under its name whole or not at all, and of several processes that make one at once the first
-    wins. Remove the file to end every link that was given out.
+    Remove the file to end every link that was given out.
     """
     path = home / "secrets" / "files.key"
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        try:
-            _write_private(draft, secrets.token_bytes(SECRET_BYTES))
-            os.link(draft, path)
-        except FileExistsError:  # another process was first; its key holds
-            pass
-        finally:
-            draft.unlink(missing_ok=True)
-    secret = path.read_bytes()
+    secret = made_once(path, lambda: secrets.token_bytes(SECRET_BYTES))
     if len(secret) != SECRET_BYTES:
         raise Misconfigured(
             f"{path} does not hold {SECRET_BYTES} bytes.",
@@ -207,10 +196,3 @@ class _Hashing(io.RawIOBase):
         self.digest.update(chunk)
         self.size += len(chunk)
         return len(chunk)
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

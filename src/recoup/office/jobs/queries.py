@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, tuple_
+from sqlalchemy import and_, func, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
+from recoup.core.tasks import STALLED_AFTER
 from recoup.office.jobs.models import JobRow, Run, RunArtifact, RunLine, RunState, Schedule, Slot
 
 
@@ -98,6 +99,18 @@ def running(db: Session, *, job_name: str | None = None) -> Sequence[Run]:
     if job_name is not None:
         statement = statement.where(Run.job == job_name)
     return db.scalars(statement.order_by(Run.id)).all()
+
+
+def oldest_due(db: Session, *, now: datetime) -> datetime | None:
+    """Return since when the oldest run that should have started is due."""
+    statement = select(func.min(Run.not_before)).where(Run.state == RunState.QUEUED, Run.not_before <= now)
+    return db.execute(statement).scalar_one()
+
+
+def workers_alive(db: Session) -> int:
+    """Return how many workers gave a sign of life not long ago, by the database's clock and the engine's table."""
+    statement = text("select count(*) from procrastinate_workers where last_heartbeat > now() - :within")
+    return int(db.execute(statement, {"within": STALLED_AFTER}).scalar_one())
 
 
 def last_good_run(db: Session, job_name: str) -> UUID | None:

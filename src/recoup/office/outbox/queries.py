@@ -71,6 +71,14 @@ def next_due(db: Session, channel: str, *, unknown_too: bool) -> datetime | None
     return db.execute(statement).scalar_one()
 
 
+def oldest_due(db: Session, *, now: datetime) -> datetime | None:
+    """Return since when the oldest delivery that should have left is due."""
+    statement = select(func.min(Delivery.next_attempt_at)).where(
+        Delivery.state == State.PLANNED, Delivery.next_attempt_at <= now
+    )
+    return db.execute(statement).scalar_one()
+
+
 def channels_with_work(db: Session, *, now: datetime) -> Sequence[str]:
     """Return the channels that have something due or left behind."""
     waiting = Delivery.state.in_([State.PLANNED, State.UNKNOWN]) & (Delivery.next_attempt_at <= now)

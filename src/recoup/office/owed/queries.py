@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from recoup.office.owed.models import OwedItem
@@ -44,9 +45,17 @@ def lapsing_by_hour(db: Session, *, until: datetime, limit: int = 500) -> Sequen
     ]
 
 
-def open_items(db: Session, *, area: str | None = None, limit: int = 100) -> Sequence[OwedItem]:
-    """Return open items, the next to lapse first."""
+def open_items(
+    db: Session, *, area: str | None = None, after: UUID | None = None, limit: int = 100
+) -> Sequence[OwedItem]:
+    """Return open items, the next to lapse first; ``after`` (an item's id) continues a page."""
     statement = select(OwedItem).where(OwedItem.state == "open")
     if area is not None:
         statement = statement.where(OwedItem.area == area)
+    last = db.get(OwedItem, after) if after is not None else None
+    if last is not None:
+        later = and_(OwedItem.lapses_at.is_not_distinct_from(last.lapses_at), OwedItem.id > last.id)
+        if last.lapses_at is not None:
+            later = or_(later, OwedItem.lapses_at > last.lapses_at, OwedItem.lapses_at.is_(None))
+        statement = statement.where(later)
     return db.scalars(statement.order_by(OwedItem.lapses_at.nulls_last(), OwedItem.id).limit(limit)).all()

@@ -134,7 +134,7 @@ class StreamExport:
             stream.marker_to = self._marker_to
             if before is not None:
                 stream.before_start = before
-            last = queries.last_hour(db, stream.id)
+            last = queries.last_hour(db, stream)
             streams.open_windows(db, stream, now=now)
             self._stream = stream
         if last is None:

@@ -241,7 +241,7 @@ def _number(text: bytes) -> tuple[Decimal | None, str | None]:
         value = Decimal(text.decode())
         problem = problem_with(value)
     except (InvalidOperation, Inexact):
-        return None, "has an exponent beyond all bounds"
+        return None, "has digits or an exponent beyond all bounds"
     if problem:
         return None, f"cannot be used: {problem}"
     return (value, "is negative") if value < 0 else (value.copy_abs(), None)

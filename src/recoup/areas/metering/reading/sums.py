@@ -62,7 +62,7 @@ def _sum_unusual(text: bytes, unusual: bytes) -> Decimal:
     try:
         values = _decimals(b"[%b]" % text)
         total = sum(values, ZERO)
-    except ArithmeticError:
+    except (ArithmeticError, msgspec.ValidationError):
         raise Odd from None
     exponent = total.as_tuple().exponent
     # Adding in the EXACT context keeps every digit of each, so too many digits show in the sum as well.

@@ -115,7 +115,7 @@ def release(db: Session, stream_key: str, *, holder: str) -> None:
 
 def open_windows(db: Session, stream: Stream, *, now: datetime) -> int:
     """Write a window for every hour that has ended since the last one; return how many are new."""
-    last = queries.last_hour(db, stream.id)
+    last = queries.last_hour(db, stream)
     hour = last + HOUR if last is not None else stream.first_hour
     rows = []
     while hour + HOUR <= hour_of(now):

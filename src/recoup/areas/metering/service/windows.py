@@ -250,34 +250,43 @@ def _bill(
     files: Sequence[FileReading],
     now: datetime,
 ) -> list[Entry]:
-    """Make the window's entries, and move the remainders with them."""
-    remainders = queries.remainders(db, stream.id)
+    """Make the window's entries, and move the remainders with them.
+
+    What is read after the cloud's limit expires in the quantity that was measured and leaves the remainders alone.
+    A remainder that became a quantity without new usage (a person added to it) leaves with this window, too.
+    """
+    late = window.deadline is not None and now >= window.deadline
+    remainders = {} if late else queries.remainders(db, stream.id)
     entries: list[Entry] = []
-    changed: dict[tuple[str, str], Decimal] = {}
+    billed: dict[tuple[str, str], tuple[Decimal, Decimal | None]] = {}
     for contract, measured in sorted(measured_by_contract(files).items()):
         try:
             owed = quantities.billed(config, measured)
         except Invalid as problem:
-            entries.extend(
-                _held(stream, config, window, contract, measured=measured, reason=problem.detail, now=now)
+            entries += _held(
+                stream, config, window, contract, measured=measured, reason=problem.detail, now=now
             )
-            continue
-        for dimension, (value, amount) in sorted(owed.items()):
-            carried_in = remainders.get((contract, dimension), quantity.ZERO)
-            split = quantities.split(quantity.add(value, carried_in), whole=config.whole)
-            entry = _entry(stream, window, contract, dimension, now=now)
-            entry.measured, entry.carried_in, entry.amount = value, carried_in, amount
+        else:
+            billed |= {(contract, dimension): due for dimension, due in owed.items()}
+    for name, carried in remainders.items():
+        if name not in billed and quantities.split(carried, whole=config.whole).quantity:
+            billed[name] = (quantity.ZERO, None)
+    changed: dict[tuple[str, str], Decimal] = {}
+    for (contract, dimension), (value, amount) in sorted(billed.items(), key=lambda one: one[0]):
+        entry = _entry(stream, window, contract, dimension, now=now)
+        entry.measured, entry.amount = value, amount
+        if late:
+            entry.quantity, entry.state = value, EntryState.EXPIRED if value else EntryState.CARRIED
+            entry.reason = f"The cloud took usage of this hour until {window.deadline:%Y-%m-%d %H:%M} UTC."
+        else:
+            entry.carried_in = remainders.get((contract, dimension), quantity.ZERO)
+            split = quantities.split(quantity.add(value, entry.carried_in), whole=config.whole)
             entry.quantity, entry.carried_out = split.quantity, split.carried
             if not split.quantity and not config.zeros:
                 entry.state = EntryState.CARRIED
-            elif window.deadline is not None and now >= window.deadline:
-                entry.state = EntryState.EXPIRED
-                entry.reason = (
-                    f"The cloud took usage of this hour until {window.deadline:%Y-%m-%d %H:%M} UTC."
-                )
-            if split.carried != carried_in:
+            if split.carried != entry.carried_in:
                 changed[contract, dimension] = split.carried
-            entries.append(entry)
+        entries.append(entry)
     _keep_remainders(db, stream, changed, now=now)
     _hold_collisions(db, stream, window, entries)
     copy_rows(

@@ -1,0 +1,192 @@
+"""`recoup demo`: three days of usage in half a minute, against stand-ins, with a worker killed in the middle."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from recoup import app
+from recoup.core.clock import utc_now
+from recoup.core.errors import Invalid
+from recoup.entry.demo_figures import Books, Check, checks, read_books
+from recoup.entry.demo_places import (
+    Ended,
+    Places,
+    StandInForClazar,
+    WorkerProcess,
+    environment,
+    make_folder,
+    orderly_end,
+    usage_store,
+)
+from recoup.entry.demo_screen import Screen
+from recoup.entry.demo_story import DEMO_SERVICES, Plot, Story
+from recoup.entry.demo_worker import FileClock
+from recoup.office.journal import jobs as journal
+from recoup.sandbox import s3
+from recoup.web import output
+
+LEAST_HOURS, MOST_HOURS = 2, 240
+DIFFERENT, INTERRUPTED = 1, 128
+NEXT = (
+    ("metering status", "how each stream stands"),
+    ("metering adjustments", "what the late file changed, for a person to decide"),
+    ("metering unbilled", "usage that no contract pays for"),
+    ("metering quarantine", "records that cannot be used, and why"),
+    ("outbox list", "what was handed to Clazar, with its answers"),
+    ("runs list", "the export's runs"),
+    ("journal verify", "that nobody changed the history"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the demo came to."""
+
+    books: Books
+    checks: list[Check]
+    seconds: float
+    store: str
+    story: Story
+    mails: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything that was used is accounted for."""
+        return all(check.ok for check in self.checks)
+
+
+def run(*, keep: bool = False, hours: int = 72, seed: int = 7, json: bool = False) -> int:
+    """Run the demo; return 0 when everything that was used is accounted for, 1 when not, 130 after Ctrl-C.
+
+    ``keep`` uses and leaves ``var/demo`` here instead of a temporary folder. With ``json`` one document is printed on
+    stdout, and everything else on stderr. Raise Invalid for hours out of bounds, and whatever the parts raise.
+    """
+    if not LEAST_HOURS <= hours <= MOST_HOURS:
+        raise Invalid(f"The demo cannot run {hours} hours.", fix=f"Give {LEAST_HOURS} to {MOST_HOURS}.")
+    screen = Screen(hours=hours * len(DEMO_SERVICES), aside=json)
+    where = make_folder(keep=keep)
+    try:
+        with orderly_end() as stack:
+            stack.enter_context(screen)
+            result = _play(stack, where, screen, keep=keep, hours=hours, seed=seed)
+    except Ended as ended:
+        where.remove()
+        screen.say("Stopped. Nothing is left running.")
+        return INTERRUPTED + ended.number
+    except Exception:
+        screen.say(f"It stopped; {where.folder} has the logs.")
+        raise
+    screen.figures(result.books.figures)
+    screen.checks(result.checks)
+    _farewell(result, where, screen, keep=keep)
+    if json:
+        output.document(_document(result, where, keep=keep, hours=hours, seed=seed))
+    if result.ok and not keep:
+        where.remove()
+    return 0 if result.ok else DIFFERENT
+
+
+def _play(stack: ExitStack, where: Places, screen: Screen, *, keep: bool, hours: int, seed: int) -> Result:
+    begun = time.monotonic()
+    screen.say(
+        "Starting a database, a stand-in for Clazar and a store for usage files, all on this machine only."
+    )
+    clazar = StandInForClazar(where)
+    stack.callback(clazar.end)
+    with ThreadPoolExecutor(1) as aside:  # making the usage up takes as long as starting what it goes to
+        making = aside.submit(Plot.of, seed=seed, hours=hours, now=utc_now())
+        address, store = stack.enter_context(usage_store(where, keep=keep))
+        plot = making.result()
+    clock = FileClock(where.clock)
+    clock.set(plot.steps[0][0])
+    where.write_settings(address, DEMO_SERVICES, start=plot.steps[0][0])
+    environ = environment(
+        {
+            "CLAZAR_API_URL": f"{clazar.url}/metering/",
+            "CLAZAR_CLIENT_ID": "stand-in-client",
+            "CLAZAR_CLIENT_SECRET": "stand-in-secret",
+            **s3.environment(),
+        }
+    )
+    settings = app.read_settings(cwd=where.folder, environ=environ)
+    system = stack.enter_context(app.running(settings, clock=clock))
+    records = sum(file.facts.records for file in plot.everything)
+    screen.say(
+        f"Two services used something for {hours} hours: {len(plot.everything):,} files with {records:,} records, "
+        f"in {store}."
+    )
+    screen.say("Time now passes quickly. At ten past the hour, by its own schedule, the export runs.")
+
+    def start_worker() -> WorkerProcess:
+        worker = WorkerProcess(where, environ)
+        stack.callback(worker.end)
+        return worker
+
+    story = Story(system, where, clock, system.ports.open_store(address), clazar, start_worker, screen, plot)
+    story.tell()
+    with system.sessions.begin() as db:
+        books = read_books(db)
+    found = checks(books, where.ledger, plot.everything, late=[plot.late.key])
+    verified = journal.verify(system)
+    found.append(
+        Check(f"The journal's {verified.events:,} events form one unbroken chain.", verified.problems)
+    )
+    found.append(
+        Check(
+            "The worker died with a submission on its way, and it is billed once.",
+            () if story.killed else ("No worker was killed: none was caught in the act.",),
+        )
+    )
+    mails = len(list(where.mails.glob("*.eml")))
+    return Result(books, found, time.monotonic() - begun, store, story, mails)
+
+
+def _farewell(result: Result, where: Places, screen: Screen, *, keep: bool) -> None:
+    if result.ok:
+        screen.say(
+            "Everything that was used is accounted for: billed once, carried on, or on a list for a person.",
+            style="bold green",
+        )
+    else:
+        screen.say("That does not add up; see the lines with a ✗.", style="bold red")
+    screen.say(f"It took {result.seconds:.0f} s. Nothing is left running.")
+    if result.ok and not keep:
+        screen.say(f"Its folder is gone, too. To look around in one: {_program()} demo --keep")
+        return
+    screen.say(f"Home {where.home}, {result.mails} mails in {where.mails}, the workers' log {where.log}.")
+    screen.say(f"Look around:\n  cd {shlex.quote(str(where.folder))}")
+    for words, what in NEXT:
+        screen.say(f"  {_program()} {words:<28} {what}")
+
+
+def _document(result: Result, where: Places, *, keep: bool, hours: int, seed: int) -> dict[str, Any]:
+    stays = keep or not result.ok
+    return {
+        "ok": result.ok,
+        "hours": hours,
+        "seed": seed,
+        "seconds": round(result.seconds, 1),
+        "store": result.store,
+        "streams": [asdict(one) for one in result.books.figures],
+        "killed": asdict(result.story.killed) if result.story.killed else None,
+        "held_then_mended": list(result.story.held),
+        "mails": result.mails,
+        "checks": [{"what": one.what, "ok": one.ok, "problems": list(one.problems)} for one in result.checks],
+        "folder": str(where.folder) if stays else None,
+    }
+
+
+def _program() -> str:
+    """Return how whoever started this may type ``recoup`` elsewhere."""
+    typed = Path(sys.argv[0])
+    return (
+        "recoup" if typed.name != "recoup" or shutil.which("recoup") else shlex.quote(str(typed.absolute()))
+    )

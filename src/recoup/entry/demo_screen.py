@@ -1,0 +1,125 @@
+"""How the demo looks: a bar with the worker's latest lines below it on a terminal, plain lines everywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from recoup.entry.demo_figures import Check, StreamFigures
+
+LINES = 5
+_STYLES = {"warning": "yellow", "error": "red"}
+
+ROWS: Mapping[str, Callable[[StreamFigures], int]] = {
+    "Hours exported": lambda one: one.hours,
+    "Files read": lambda one: one.files,
+    "Records read": lambda one: one.records,
+    "  repeats, folded": lambda one: one.folded,
+    "  without a contract": lambda one: one.unbilled,
+    "  unusable, quarantined": lambda one: one.quarantined,
+    "Entries (contract, dimension, hour)": lambda one: one.entries,
+    "  accepted by Clazar": lambda one: one.accepted,
+    "  less than 1, carried on": lambda one: one.carried_whole,
+    "  in any other state": lambda one: one.otherwise,
+    "Submissions": lambda one: one.submissions,
+    "Entries handed over again after the kill": lambda one: one.sent_twice,
+    "Hours held": lambda one: one.held,
+    "Adjustments for a person to decide": lambda one: one.adjustments,
+    "Remainders carried on": lambda one: one.remainders,
+}
+
+
+class Screen:
+    """Shows what goes on. With ``aside`` it speaks on stderr, and leaves stdout to the result."""
+
+    def __init__(self, *, hours: int, aside: bool) -> None:
+        self.console = Console(stderr=aside, highlight=False)
+        self._lines: deque[tuple[str, str]] = deque(maxlen=LINES)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("hours"),
+            TimeElapsedColumn(),
+            console=self.console,
+            expand=True,
+        )
+        self._task = self._bar.add_task("Exporting", total=hours)
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.rest()
+
+    def say(self, text: str, *, style: str = "") -> None:
+        """Print a line that stays."""
+        self.console.print(Text(text, style=style))
+
+    def begin(self) -> None:
+        """Show the bar; in a pipe there is none."""
+        if self.console.is_terminal:
+            self._live = Live(self._drawn(), console=self.console, refresh_per_second=8, transient=True)
+            self._live.start()
+
+    def progress(self, done: int, lines: Iterable[tuple[str, str]]) -> None:
+        """Move the bar, and show the latest lines (level and text) of the worker's log."""
+        self._lines.extend(lines)
+        self._bar.update(self._task, completed=done)
+        if self._live is not None:
+            self._live.update(self._drawn())
+
+    def rest(self) -> None:
+        """Take the bar away."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def figures(self, figures: Sequence[StreamFigures]) -> None:
+        """Print the table of figures, one column for each stream."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("")
+        for one in figures:
+            table.add_column(f"{one.stream}\n{one.cloud}", justify="right")
+        for name, get in ROWS.items():
+            values = [get(one) for one in figures]
+            table.add_row(name, *(f"{value:,}" for value in values))
+        self.console.print(table)
+
+    def checks(self, checks: Sequence[Check]) -> None:
+        """Print what was compared, and where it differs."""
+        for check in checks:
+            self.say(f"{'✓' if check.ok else '✗'} {check.what}", style="green" if check.ok else "bold red")
+            for problem in check.problems[:10]:
+                self.say(f"    {problem}")
+            if len(check.problems) > 10:  # noqa: PLR2004 - a screenful
+                self.say(f"    and {len(check.problems) - 10:,} more")
+
+    def _drawn(self) -> Group:
+        width = self.console.width - 2
+        below = [
+            Text("  " + text[:width], style=_STYLES.get(level, "dim"), no_wrap=True)
+            for level, text in self._lines
+        ]
+        return Group(self._bar, *below)
+
+
+def utf8() -> None:
+    """Let stdout and stderr take any character, also where the locale is C."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
