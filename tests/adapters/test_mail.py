@@ -409,6 +409,21 @@ def test_tls_where_none_is_spoken_stops_the_channel(server: MailServer) -> None:
         hand_over(SmtpChannel(settings(server.port, security="tls")))
 
 
+def test_authorities_that_cannot_be_read_stop_the_channel(server: MailServer, tmp_path: Path) -> None:
+    (tmp_path / "no.pem").write_text("no certificate")
+    for path in [tmp_path / "missing.pem", tmp_path / "no.pem"]:
+        with pytest.raises(ChannelDown, match="cannot be read"):
+            hand_over(SmtpChannel(settings(server.port, security="tls", ca_file=path)))
+
+
+def test_the_time_for_preparing_is_not_the_time_for_handing_over(server: MailServer) -> None:
+    channel = SmtpChannel(settings(server.port, prepare_seconds=0.5))
+    with channel.prepare(PARCEL) as handover:
+        threading.Event().wait(0.6)  # the fence's commit took its time
+        handover.send()
+    assert len(server.delivered) == 1
+
+
 @pytest.mark.parametrize("host", ["mail.example.test", "192.0.2.1", "0.0.0.0", "localhost.example.test"])  # noqa: S104 - a name, not a binding
 def test_mails_leave_this_machine_encrypted_or_not_at_all(host: str) -> None:
     with pytest.raises(Misconfigured, match="in the clear"):
@@ -483,14 +498,15 @@ def test_a_line_that_is_cut_in_the_message_is_tried_later_and_delivers_nothing(
     assert server.delivered == []
 
 
-@pytest.mark.parametrize("cut", [10, 60, 150, 200, 240, 270])
-def test_wherever_the_answers_are_cut_nothing_is_both_delivered_and_tried_later(
+@pytest.mark.parametrize("cut", range(5, 260, 15))
+def test_wherever_the_answers_are_cut_nothing_that_was_delivered_is_tried_again(
     server: MailServer, cut: int
 ) -> None:
     with FaultProxy(("127.0.0.1", server.port)) as proxy:
         proxy.faults = Faults(cut_down=cut)
         outcome = outcome_of(SmtpChannel(settings(proxy.port)))
-    assert outcome in ({"unknown", "accepted"} if server.delivered else {"later"})
+    allowed = {"unknown", "accepted"} if server.delivered else {"unknown", "later"}
+    assert outcome in allowed
 
 
 def test_a_silent_server_does_not_hold_a_worker() -> None:

@@ -157,9 +157,28 @@ def end_servers(home: Path) -> None:
 
 @contextmanager
 def running_cluster(home: Path, *, settings: Mapping[str, str] = FAST) -> Iterator[Cluster]:
-    """Run a server under ``home`` for the time of a test session; give ``settings`` to have it sync to disk."""
-    cluster = Cluster(EmbeddedPostgres(home, settings=settings))
-    try:
-        yield cluster
-    finally:
-        cluster.close()
+    """Run a server under ``home`` for the time of a test session; give ``settings`` to have it sync to disk.
+
+    It outlives us, as it should, but nobody would come to this home again: when we are killed, a watchman ends it.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", WATCHMAN, str(home)],
+        stdin=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,
+    ) as watchman:
+        cluster = Cluster(EmbeddedPostgres(home, settings=settings))
+        try:
+            yield cluster
+        finally:
+            cluster.close()
+            watchman.kill()
+
+
+WATCHMAN = """
+import sys
+from pathlib import Path
+from support.postgres import end_servers
+sys.stdin.read()
+end_servers(Path(sys.argv[1]))
+"""

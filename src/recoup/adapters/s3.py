@@ -151,7 +151,7 @@ class S3Store:
         with self._making:
             if self._made is None:
                 with self._sentences(""):
-                    self._made = s3_client.connect(self.endpoint, self.region, self.limits)
+                    self._made = s3_client.connect(self.bucket, self.endpoint, self.region, self.limits)
                 weakref.finalize(self, self._made.close)
             return self._made
 

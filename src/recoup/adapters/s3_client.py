@@ -89,14 +89,15 @@ class Limits:
     portion_bytes: int = 8 * 1024 * 1024
 
 
-def connect(endpoint: str | None, region: str | None, limits: Limits) -> Any:
+def connect(bucket: str, endpoint: str | None, region: str | None, limits: Limits) -> Any:
     """Return a boto3 S3 client whose every response is paced; credentials come from boto3's own chain."""
     config = Config(
         connect_timeout=limits.connect_seconds,
         read_timeout=limits.silence_seconds,
         retries={"mode": "standard", "total_max_attempts": limits.attempts},
         signature_version="s3v4",
-        s3={"addressing_style": "path" if endpoint else "auto"},
+        # "auto" would sign links for a host that redirects; a dot in the name would not fit AWS's certificate.
+        s3={"addressing_style": "path" if endpoint or "." in bucket else "virtual"},
         max_pool_connections=32,
     )
     session = boto3.session.Session()

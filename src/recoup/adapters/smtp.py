@@ -67,10 +67,14 @@ class _Doorstep:
         breaks before is Refused for now; from then on silence is Unknown.
         """
         line = self._line
-        line.expect("DATA", "DATA", 354)
+        line.begin_message()
         for start in range(0, len(self._message), PORTION_BYTES):
             line.pour(self._message[start : start + PORTION_BYTES])
-        code, text = line.finish()
+        try:
+            code, text = line.finish()
+        except Unknown as silence:
+            silence.answer["message_id"] = self._addresses.message_id  # what to search the server's log for
+            raise
         evidence = {**line.evidence("the message", code, text), "message_id": self._addresses.message_id}
         if 200 <= code < 300:  # noqa: PLR2004 - RFC 5321, 4.2.1: positive completion
             return Receipt(reference=f"{self._addresses.message_id} {text}".strip(), answer=evidence)

@@ -96,12 +96,19 @@ class Line:
         if answer not in codes:
             raise self.refusal(stage, answer, _plain(text))
 
+    def begin_message(self) -> None:
+        """Ask whether the message may come; raise Refused or ChannelDown when not."""
+        self._deadline = time.monotonic() + self._settings.step_seconds  # preparing is over
+        self.expect("DATA", "DATA", 354)
+
     def pour(self, portion: bytes) -> None:
         """Send a piece of the message; raise Refused when that fails, since the message's end was not sent."""
         try:
             self._socket(self._settings.step_seconds).sendall(portion)
         except (OSError, smtplib.SMTPException) as error:
-            raise self._last_words(error) from error
+            failure = self._last_words(error)
+            self._smtp.close()  # a QUIT would become part of the message
+            raise failure from error
 
     def finish(self) -> tuple[int, str]:
         """Send the dot that ends the message and return the answer; raise Unknown when none can be read."""
@@ -176,10 +183,7 @@ class Line:
     def _step(self, stage: str, do: Callable[[], _T]) -> _T:
         left = self._deadline - time.monotonic()
         if left <= 0:
-            reason = (
-                f"{self.server} was too slow: no mail was announced after {self._settings.prepare_seconds} s."
-            )
-            raise Refused(reason, permanent=False)
+            raise Refused(f"{self.server} is too slow: time was over before {stage}.", permanent=False)
 
         def within_time() -> _T:
             self._socket(min(left, self._settings.step_seconds))
@@ -251,15 +255,19 @@ def _our_name() -> str:
 
 
 def _context(settings: SmtpSettings) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=settings.ca_file)
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file)
+    except OSError as error:
+        raise ChannelDown(
+            f"The certificates in {settings.ca_file} cannot be read: {error.strerror}."
+        ) from error
 
 
 def _plain(text: bytes | str) -> str:
     """Return an answer as one line without control characters, so that it can be shown and logged."""
     shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in shown).split())[
-        :_LONGEST_TEXT
-    ]
+    printable = "".join(letter if letter.isprintable() else " " for letter in shown)
+    return " ".join(printable.split())[:_LONGEST_TEXT]
 
 
 def _is_this_machine(host: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from recoup import app
 from recoup.core.clock import utc_now
 from recoup.core.errors import Invalid
-from recoup.entry.demo_figures import Books, Check, checks, read_books
+from recoup.entry.demo_figures import Books, Check, checks, example, read_books
 from recoup.entry.demo_places import (
     Ended,
     Places,
@@ -85,6 +85,7 @@ def run(*, keep: bool = False, hours: int = 72, seed: int = 7, json: bool = Fals
         screen.say(f"It stopped; {where.folder} has the logs.")
         raise
     screen.figures(result.books.figures)
+    screen.say(example(result.books, result.story.plot.everything, result.story.plot.late))
     screen.checks(result.checks)
     _farewell(result, where, screen, keep=keep)
     if json:

@@ -1,4 +1,4 @@
-"""What the demo came to, and whether everything that was used is accounted for: our books, the stand-in's, the truth."""
+"""What the demo came to: our books beside the stand-in's ledger and what the generator knows that it wrote."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -15,8 +16,9 @@ from recoup.areas.metering.models import AdjustmentState, EntryState, Stream, Wi
 from recoup.core.clock import hour_of
 from recoup.core.quantity import ZERO, add, to_text, total
 from recoup.sandbox.clazar_ledger import Key, read_ledger
-from recoup.sandbox.usage import HourFile, UsageWorld
-from recoup.sandbox.usage_truth import Truth
+from recoup.sandbox.usage import UsageWorld
+from recoup.sandbox.usage_files import HourFile
+from recoup.sandbox.usage_truth import Entry, Truth
 
 MOST = 10_000_000
 """More rows than a demo has of anything."""
@@ -79,8 +81,8 @@ def read_books(db: Session) -> Books:
     for _, _, one in adjustments:
         name = (one.contract, one.dimension)
         books.late[name] = add(books.late.get(name, ZERO), one.difference)
-    for one in queries.unbilled(db, limit=MOST):
-        books.unbilled[one.subscription, one.dimension] = one.quantity
+    for part in queries.unbilled(db, limit=MOST):
+        books.unbilled[part.subscription, part.dimension] = part.quantity
     for stream in queries.streams(db):
         books.figures.append(_figures(db, stream, books, sum(key == stream.key for key, _, _ in adjustments)))
     return books
@@ -95,6 +97,8 @@ def checks(books: Books, ledger_file: Path, files: Sequence[HourFile], *, late: 
     rows = read_ledger(ledger_file) if ledger_file.exists() else []
     theirs = {row.key: Decimal(row.quantity) for row in rows}
     used = UsageWorld.truth(files)
+    names = len(_by_name(used.billed))
+    read = sum(one.records for one in books.figures)
     in_time = UsageWorld.truth(file for file in files if file.key not in late)
     return [
         Check(
@@ -105,12 +109,11 @@ def checks(books: Books, ledger_file: Path, files: Sequence[HourFile], *, late: 
             "Each has the same quantity there and here, to the last digit.", _unequal(theirs, books.accepted)
         ),
         Check(
-            f"Billed + carried + late = used, exactly, for each of {len(_by_name(used.billed))} contracts and dimensions.",
+            f"Billed + carried + late = used, exactly, for each of {names} contracts and dimensions.",
             _unaccounted(used, theirs, books),
         ),
         Check(
-            f"All {sum(one.records for one in books.figures):,} records that were read are counted, folded, unbilled or "
-            "quarantined.",
+            f"All {read:,} records that were read are counted, folded, unbilled or quarantined.",
             _miscounted(in_time, books),
         ),
         Check(
@@ -118,6 +121,20 @@ def checks(books: Books, ledger_file: Path, files: Sequence[HourFile], *, late: 
             _unequal(_by_name(used.unbilled), books.unbilled),
         ),
     ]
+
+
+def example(books: Books, files: Sequence[HourFile], late: HourFile) -> str:
+    """Say for one contract and dimension, to the last digit, where what was used has gone."""
+    name = (late.facts.payer or "", "cpu_core_hours")
+    billed = total(quantity for (*which, _), quantity in books.accepted.items() if tuple(which) == name)
+    used, carried, came_late = (
+        to_text(part.get(name, ZERO))
+        for part in (_by_name(UsageWorld.truth(files).billed), books.carried, books.late)
+    )
+    return (
+        f"For example {name[1]} of contract {name[0]}: {used} used = {to_text(billed)} billed + "
+        f"{carried} carried on + {came_late} late."
+    )
 
 
 def _figures(db: Session, stream: Stream, books: Books, adjustments: int) -> StreamFigures:
@@ -150,7 +167,7 @@ def _figures(db: Session, stream: Stream, books: Books, adjustments: int) -> Str
     )
 
 
-def _by_name(quantities: Mapping[tuple[str, object, str, str], Decimal]) -> dict[Name, Decimal]:
+def _by_name(quantities: Mapping[Entry, Decimal]) -> dict[Name, Decimal]:
     sums: dict[Name, Decimal] = defaultdict(lambda: ZERO)
     for (_, _, whose, dimension), quantity in quantities.items():
         sums[whose, dimension] = add(sums[whose, dimension], quantity)
@@ -183,9 +200,7 @@ def _miscounted(truth: Truth, books: Books) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def _unequal(
-    wanted: Mapping[tuple[object, ...], Decimal], found: Mapping[tuple[object, ...], Decimal]
-) -> tuple[str, ...]:
+def _unequal(wanted: Mapping[Any, Decimal], found: Mapping[Any, Decimal]) -> tuple[str, ...]:
     return tuple(
         f"{_named(name)}: {to_text(found.get(name, ZERO))} instead of {to_text(wanted.get(name, ZERO))}."
         for name in sorted({*wanted, *found}, key=str)

@@ -85,6 +85,7 @@ class Places:
             "[metering]",
             f"source = {json.dumps(source)}",
             f"start = {to_text(start)}",
+            "recheck_hours = 25",
         ]
         for service in services:
             lines += ["", "[[metering.streams]]", f"service = {json.dumps(service.name)}"]
@@ -249,7 +250,7 @@ class Ended(Exception):
 
 @contextmanager
 def orderly_end() -> Iterator[ExitStack]:
-    """Yield a stack whose contexts are left in any case: Ctrl-C, SIGTERM and SIGHUP raise Ended, the second is ignored."""
+    """Yield a stack whose contexts are left in any case. Ctrl-C, SIGTERM and SIGHUP raise Ended, once."""
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {each: signal.getsignal(each) for each in signals}
     before = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
@@ -27,14 +26,14 @@ ROWS: Mapping[str, Callable[[StreamFigures], int]] = {
     "  repeats, folded": lambda one: one.folded,
     "  without a contract": lambda one: one.unbilled,
     "  unusable, quarantined": lambda one: one.quarantined,
-    "Entries (contract, dimension, hour)": lambda one: one.entries,
+    "Entries: contract, dimension, hour": lambda one: one.entries,
     "  accepted by Clazar": lambda one: one.accepted,
     "  less than 1, carried on": lambda one: one.carried_whole,
     "  in any other state": lambda one: one.otherwise,
     "Submissions": lambda one: one.submissions,
-    "Entries handed over again after the kill": lambda one: one.sent_twice,
+    "  handed over again after the kill": lambda one: one.sent_twice,
     "Hours held": lambda one: one.held,
-    "Adjustments for a person to decide": lambda one: one.adjustments,
+    "Adjustments that wait for a person": lambda one: one.adjustments,
     "Remainders carried on": lambda one: one.remainders,
 }
 
@@ -67,7 +66,7 @@ class Screen:
 
     def say(self, text: str, *, style: str = "") -> None:
         """Print a line that stays."""
-        self.console.print(Text(text, style=style))
+        self.console.print(Text(text, style=style), soft_wrap=not self.console.is_terminal)
 
     def begin(self) -> None:
         """Show the bar; in a pipe there is none."""
@@ -91,9 +90,10 @@ class Screen:
     def figures(self, figures: Sequence[StreamFigures]) -> None:
         """Print the table of figures, one column for each stream."""
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("")
+        table.add_column("", no_wrap=True)
         for one in figures:
-            table.add_column(f"{one.stream}\n{one.cloud}", justify="right")
+            service, environment, plan = one.stream.split(":")
+            table.add_column(f"{service} ({one.cloud})\n{environment} {plan}", justify="right")
         for name, get in ROWS.items():
             values = [get(one) for one in figures]
             table.add_row(name, *(f"{value:,}" for value in values))
@@ -115,11 +115,3 @@ class Screen:
             for level, text in self._lines
         ]
         return Group(self._bar, *below)
-
-
-def utf8() -> None:
-    """Let stdout and stderr take any character, also where the locale is C."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")

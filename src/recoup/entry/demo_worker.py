@@ -47,8 +47,13 @@ def main() -> None:
         worker = Worker(system, threads=system.settings.process.worker_threads, tick_every=TICK_EVERY)
         signal.signal(signal.SIGTERM, lambda *_: worker.stop())
         # The demo holds the other end: when it is gone, however it went, nobody needs this worker.
-        threading.Thread(target=lambda: (sys.stdin.read(), worker.stop()), daemon=True).start()
+        threading.Thread(target=_stop_at_the_end_of_stdin, args=(worker,), daemon=True).start()
         worker.run()
+
+
+def _stop_at_the_end_of_stdin(worker: Worker) -> None:
+    sys.stdin.read()
+    worker.stop()
 
 
 if __name__ == "__main__":

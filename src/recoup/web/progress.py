@@ -40,6 +40,11 @@ class Bars:
             self._progress.stop()
             self._progress = None
 
+    @property
+    def drawn(self) -> bool:
+        """Say whether anybody sees it."""
+        return self._progress is not None
+
     def update(self, label: str, done: int, total: int | None) -> None:
         """Say how far the thing called ``label`` is; without a total there is nothing to draw."""
         if self._progress is None or not total:

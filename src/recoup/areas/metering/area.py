@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from recoup.areas.metering import health
+from recoup.areas.metering.api import router
+from recoup.areas.metering.cli.group import commands
 from recoup.areas.metering.jobs.export import ExportParams, run_job
 from recoup.areas.metering.service.submissions import DELIVERIES
 from recoup.areas.metering.settings import MeteringSettings
@@ -22,4 +25,8 @@ AREA = Area(
     settings={"metering": MeteringSettings},
     jobs=(EXPORT,),
     deliveries=(DELIVERIES,),
+    checks=(health.standing,),
+    probes=(health.sources,),
+    routers=(router,),
+    commands=commands,
 )

@@ -88,6 +88,37 @@ def window_at(db: Session, stream_key: str, hour: datetime) -> Window | None:
     return db.scalars(statement).one_or_none()
 
 
+def windows(
+    db: Session,
+    *,
+    stream_key: str | None = None,
+    state: str | None = None,
+    before: UUID | None = None,
+    limit: int = 100,
+) -> Sequence[tuple[str, Window]]:
+    """Return windows with their stream, the latest hour first; ``before`` (a window's id) continues a page."""
+    statement = (
+        select(Stream.key, Window)
+        .join(Stream, Stream.id == Window.stream_id)
+        .order_by(Window.hour.desc(), Window.id.desc())
+        .limit(limit)
+    )
+    if stream_key is not None:
+        statement = statement.where(Stream.key == stream_key)
+    if state is not None:
+        statement = statement.where(Window.state == state)
+    last = db.get(Window, before) if before is not None else None
+    if last is not None:
+        statement = statement.where(tuple_(Window.hour, Window.id) < (last.hour, last.id))
+    return [(key, window) for key, window in db.execute(statement)]
+
+
+def exporting(db: Session, keys: Sequence[str]) -> set[str]:
+    """Return which of these streams are being exported right now, by the database's clock."""
+    statement = select(Stream.key).where(Stream.key.in_(keys), Stream.lease_until > func.now())
+    return set(db.scalars(statement))
+
+
 def contiguous_until(db: Session, stream_id: UUID) -> datetime | None:
     """Return the last hour up to which every window is taken: what an old-style state file can say."""
     first_open = (
@@ -348,9 +379,9 @@ def adjustment(db: Session, adjustment_id: UUID) -> Adjustment | None:
 
 
 def adjustments(
-    db: Session, *, state: str | None = None, limit: int = 200
+    db: Session, *, state: str | None = None, before: UUID | None = None, limit: int = 200
 ) -> Sequence[tuple[str, datetime, Adjustment]]:
-    """Return differences found late, newest first, with stream and hour."""
+    """Return differences found late, newest first, with stream and hour; ``before`` continues a page."""
     statement = (
         select(Stream.key, Window.hour, Adjustment)
         .join(Window, Window.id == Adjustment.window_id)
@@ -360,6 +391,8 @@ def adjustments(
     )
     if state is not None:
         statement = statement.where(Adjustment.state == state)
+    if before is not None:
+        statement = statement.where(Adjustment.id < before)
     return [(stream, hour, row) for stream, hour, row in db.execute(statement)]
 
 

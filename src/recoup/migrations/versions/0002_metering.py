@@ -142,7 +142,8 @@ def upgrade() -> None:
         sa.Column("reference", sa.Text(), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "state in ('planned', 'accepted', 'rejected', 'duplicate', 'unknown', 'expired', 'held', 'carried', 'restamped', 'dismissed')",
+            "state in ('planned', 'accepted', 'rejected', 'duplicate', 'unknown', 'expired', "
+            "'held', 'carried', 'restamped', 'dismissed')",
             name=op.f("ck_metering_entries_state"),
         ),
         sa.CheckConstraint(

@@ -65,7 +65,7 @@ class ControlShown(Shown):
 class ControlInFull(ControlShown):
     """A control with its history, newest first."""
 
-    history: list[VersionShown] = []
+    history: list[VersionShown] = Field(default_factory=list)
 
     @classmethod
     def with_history(cls, control: Control[Any], rows: Sequence[ControlVersion]) -> ControlInFull:

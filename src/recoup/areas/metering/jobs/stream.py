@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from recoup.areas.metering import queries
+from recoup.areas.metering.jobs.gathering import Gathered, Gatherer
 from recoup.areas.metering.jobs.readers import Readers
 from recoup.areas.metering.models import EntryState, WindowState
 from recoup.areas.metering.rules import hours, quantities
@@ -28,7 +29,7 @@ from recoup.core.errors import (
     Unavailable,
 )
 from recoup.core.parts import RunningRun
-from recoup.core.ports import BlobInfo, BlobStore
+from recoup.core.ports import BlobStore
 from recoup.office.outbox import handover
 
 MARKER_LIMIT = 1_000_000
@@ -74,6 +75,7 @@ class StreamExport:
         self._holder = f"{run.id}:{run.attempt}"
         self._report = StreamReport(config.key)
         self._marker_to: datetime | None = None
+        self._gatherer = Gatherer(config, readers, self._complete)
 
     def run(self) -> StreamReport:
         """Export, and report; a failure of this stream is told in the report, a lost or cancelled run is raised."""
@@ -109,17 +111,17 @@ class StreamExport:
         due = self._due()
         run.progress(0, len(due), config.key)
         unavailable = 0
-        for number, (window_id, hour) in enumerate(due, start=1):
+        for number, (window_id, gathered) in enumerate(self._gatherer.read_ahead(store, due), start=1):
             run.checkpoint()
-            run.log(f"Processing hour {number}/{len(due)}: {hour:%Y-%m-%d %H:%M:%S}")
-            try:
-                self._export_window(store, window_id, hour)
-                unavailable = 0
-            except Unavailable as problem:
-                self._hold(window_id, problem.sentence())
-                unavailable += 1
-                if unavailable == UNAVAILABLE_IN_A_ROW:
-                    raise
+            run.log(f"Processing hour {number}/{len(due)}: {gathered.hour:%Y-%m-%d %H:%M:%S}")
+            run.log(f"Found {len(gathered.listing)} subscription files in {gathered.folder}")
+            if gathered.problem:
+                self._hold(window_id, gathered.problem)
+            else:
+                self._take(window_id, gathered)
+            unavailable = unavailable + 1 if gathered.unavailable else 0
+            if unavailable == UNAVAILABLE_IN_A_ROW:
+                raise Unavailable(gathered.problem)
             run.progress(number, len(due), config.key)
         self._recheck(store)
 
@@ -196,23 +198,7 @@ class StreamExport:
                 if window is not None and window.state == WindowState.WAITING:
                     windows.wait(window, self._complete(window.hour).reason, now=now)
 
-    def _export_window(self, store: BlobStore, window_id: UUID, hour: datetime) -> None:
-        complete = self._complete(hour)
-        if complete.by is None:
-            return
-        folder = hours.hour_folder(self._config, hour)
-        listing = self._list(store, folder)
-        self._run.log(f"Found {len(listing)} subscription files in {folder}")
-        try:
-            reading = self._readers.read(self._config, listing)
-            again = self._list(store, folder)
-        except (Changed, Invalid, NotFound) as problem:
-            self._hold(window_id, problem.sentence())
-            return
-        if windows.listing_digest(again) != windows.listing_digest(listing):
-            self._hold(window_id, "Its files changed while they were read; the next run reads them again.")
-            return
-        self._run.checkpoint()
+    def _take(self, window_id: UUID, gathered: Gathered) -> None:
         try:
             with self._run.transaction() as db:
                 streams.lease(db, self._config.key, holder=self._holder)
@@ -221,9 +207,9 @@ class StreamExport:
                     self._stream,
                     self._config,
                     window_id,
-                    reading,
-                    listing=listing,
-                    completed_by=complete.by,
+                    gathered.files,
+                    listing=gathered.listing,
+                    completed_by=gathered.completed_by or "",
                     actor=self._system.worker,
                     now=self._system.clock(),
                 )
@@ -233,12 +219,6 @@ class StreamExport:
         self._tell(taken)
         self._submit(window_id, taken)
         self._save_state()
-
-    def _list(self, store: BlobStore, folder: str) -> list[BlobInfo]:
-        return sorted(
-            (file for file in store.list(folder) if hours.is_usage_file(file.key, folder)),
-            key=lambda file: file.key,
-        )
 
     def _hold(self, window_id: UUID, reason: str) -> None:
         self._report.held += 1
@@ -278,10 +258,10 @@ class StreamExport:
         if not taken.submissions or self._rehearsal:
             return
         if CHANNEL not in self._system.ports.channels:
-            raise Misconfigured(
-                "Clazar is not set up, so submissions wait.",
-                fix="Set CLAZAR_CLIENT_ID and CLAZAR_CLIENT_SECRET.",
-            )
+            if not self._report.failed:
+                fix = "Set CLAZAR_CLIENT_ID and CLAZAR_CLIENT_SECRET."
+                self._fail(Misconfigured("Clazar is not set up, so submissions wait.", fix=fix))
+            return
         self._run.log(f"Sending {taken.entries} metering records to Clazar")
         handover.drain(self._system, CHANNEL)
         with self._run.transaction() as db:
@@ -310,7 +290,7 @@ class StreamExport:
             ]
         for window_id, hour, known in recent:
             self._run.checkpoint()
-            listing = self._list(store, hours.hour_folder(self._config, hour))
+            listing = self._gatherer.listed(store, hour)
             digest = windows.listing_digest(listing)
             if digest == known:
                 continue

@@ -16,7 +16,7 @@ from recoup.areas.metering.reading.results import Limits
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
+_BYTE_ORDER_MARKS = (b"\xef", b"\xfe", b"\xff")
 _SPACE = b" \t\r\n"
 _GUESSES = 16
 _BETWEEN_OBJECTS = re.compile(rb"\}[ \t\r\n]*(,)[ \t\r\n]*\{")
@@ -128,7 +128,7 @@ def _shape(
     buffer: bytearray, decoder: Decoder[T], place: _Place, limits: Limits
 ) -> _Array[T] | _Lines[T] | None:
     if buffer.startswith(_BYTE_ORDER_MARKS):
-        place.refuse(buffer, 0, "it begins with a byte order mark, and JSON is plain UTF-8")
+        place.refuse(buffer, 0, "it does not begin as plain UTF-8 does (with a byte order mark?)")
     space = len(buffer) - len(buffer.lstrip(_SPACE))
     place.advance(buffer, space)
     del buffer[:space]
@@ -170,7 +170,7 @@ class _Array(Generic[T]):
         """Take what is left when the file has ended."""
         chunk = self._decoded(bytes(buffer), place)
         if self._begun and not chunk.records:
-            place.refuse(chunk.text, None, "a comma is followed by no record")
+            place.refuse(chunk.text, None, "a comma is followed by nothing")
         return chunk
 
     def _guess(self, buffer: bytearray, place: _Place) -> Chunk[T] | None:

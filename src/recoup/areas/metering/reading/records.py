@@ -135,14 +135,18 @@ class CarefulDecoder:
         records = []
         start = 0
         for line in text.split(b"\n"):
+            end = start + len(line)
             if line.strip(b" \t\r"):
                 try:
                     records.append(self._line.decode(line))
                 except (msgspec.DecodeError, RecursionError) as error:
                     wrong = not_json(error)
-                    offset = len(line) if wrong.offset is None else wrong.offset
-                    raise NotJSON(wrong.reason, start + offset) from None
-            start += len(line) + 1
+                    if wrong.offset is None and end < len(text):
+                        wrong = NotJSON("the line ends in the middle of a record", len(line))
+                    raise NotJSON(
+                        wrong.reason, end if wrong.offset is None else start + wrong.offset
+                    ) from None
+            start = end + 1
         return records
 
 
@@ -174,8 +178,8 @@ def contract_of(payer: str | None) -> str | None:
 def name_problem(name: str) -> str | None:
     """Say why a name cannot be kept, or return None."""
     if len(name) > NAME_LENGTH:
-        return f"longer than {NAME_LENGTH} characters"
-    return "with control characters in it" if _CONTROL.search(name) else None
+        return f"is longer than {NAME_LENGTH} characters"
+    return "has control characters in it" if _CONTROL.search(name) else None
 
 
 def price_of(text: bytes) -> tuple[Decimal | None, str | None]:
@@ -228,6 +232,8 @@ def not_json(error: Exception) -> NotJSON:
     reason, offset = found[1], int(found[2])
     if reason == "trailing characters":
         return NotJSON("something follows its end", offset - 1)
+    if reason == "trailing comma in array":
+        return NotJSON("a comma is followed by nothing", offset)
     return NotJSON(reason, offset)
 
 
@@ -262,7 +268,7 @@ def _part(fields: dict[str, bytes]) -> PartKey:
 def _name(fields: dict[str, bytes], name: str) -> str | None:
     text = _string(fields, name)
     if text and (problem := name_problem(text)):
-        raise _Unusable(f"its {name} is {problem}")
+        raise _Unusable(f"its {name} {problem}")
     return text
 
 

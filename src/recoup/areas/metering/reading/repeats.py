@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from decimal import Decimal
-from typing import IO, Self
+from itertools import islice
+from typing import Self
 
 import msgspec
 
@@ -14,45 +14,40 @@ from recoup.areas.metering.reading.sums import number
 from recoup.areas.metering.reading.tallies import Sheet, Tally
 
 _PARTITIONS = 256
+_BLOCK = 1 << 15
+_PER_RECORD = 300
+"""Bytes of memory that a held record takes besides its text, about."""
 
 Batch = tuple[Tally, Iterable[tuple[Identity, Decimal]]]
 _Row = tuple[str | None, str | None, str | None, Decimal]
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[tuple[int, list[_Row]]]).decode
 
 
 class Repeats:
-    """Folds what the tallies of one unit hold more than once; used in a ``with``, which drops the temporary file.
-
-    What memory should not hold goes to the temporary file, partitioned by identity, so that at the end one
-    partition at a time is looked at.
-    """
+    """Folds what the tallies of one unit hold more than once; used in a ``with``, which drops the temporary file."""
 
     def __init__(self, *, fold: bool, held: int) -> None:
         self.fold = fold
         self._limit = held
         self._held = 0
         self._sheets: list[Sheet] = []
-        self._stack = ExitStack()
-        self._file: IO[bytes] | None = None
-        self._spilled: list[Tally] = []
-        self._segments: list[list[tuple[int, int]]] = [[] for _ in range(_PARTITIONS)]
+        self._spill: _Spill | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        if self._spill is not None:
+            self._spill.close()
 
-    def full(self, text: int) -> bool:
-        """Count bytes of text that came into memory; True when it should be relieved."""
-        self._held += text
+    def full(self, *, text: int, records: int) -> bool:
+        """Count what came into memory; True when it should be relieved."""
+        self._held += text + records * _PER_RECORD
         return self._held > self._limit
 
     def relieve(self, sheet: Sheet) -> None:
         """Move all values that are held out of memory; those of ``sheet``, which is being read, are settled."""
         for each in (*self._sheets, sheet):
-            self._spill(each)
+            self._move(each)
         self._held = 0
 
     def take(self, sheet: Sheet) -> None:
@@ -64,47 +59,70 @@ class Repeats:
         if not self.fold:
             return
         tallies = [tally for sheet in self._sheets for tally in sheet.tallies]
-        if self._file is None:
+        if self._spill is None:
             _fold((tally, _numbers(tally)) for tally in tallies)
             return
         for sheet in self._sheets:
-            self._spill(sheet)
+            self._move(sheet)
         wanted = {id(tally) for tally in tallies}  # not those of a file that was begun again, the careful way
-        for segments in self._segments:
-            _fold(batch for batch in self._load(segments) if id(batch[0]) in wanted)
+        for partition in range(_PARTITIONS):
+            _fold(batch for batch in self._spill.batches(partition) if id(batch[0]) in wanted)
 
-    def _spill(self, sheet: Sheet) -> None:
+    def _move(self, sheet: Sheet) -> None:
         if self.fold:
-            if self._file is None:
-                import tempfile  # noqa: PLC0415 - rarely needed, and slow to import in every child process
-
-                self._file = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
-            for segments, batches in zip(self._segments, self._partitioned(sheet), strict=True):
-                blob = _encode(batches)
-                segments.append((self._file.tell(), len(blob)))
-                self._file.write(blob)
+            self._spill = self._spill or _Spill()
+            self._spill.add(sheet.tallies)
         for tally in sheet.tallies:
             tally.values.clear()
 
-    def _partitioned(self, sheet: Sheet) -> list[list[tuple[int, list[_Row]]]]:
-        partitions: list[list[tuple[int, list[_Row]]]] = [[] for _ in range(_PARTITIONS)]
-        for tally in sheet.tallies:
-            number = len(self._spilled)
-            self._spilled.append(tally)
-            rows: dict[int, list[_Row]] = {}
-            for identity, value in _numbers(tally):
-                rows.setdefault(hash(identity) % _PARTITIONS, []).append((*identity, value))
-            for partition, some in rows.items():
-                partitions[partition].append((number, some))
-        return partitions
 
-    def _load(self, segments: list[tuple[int, int]]) -> Iterator[Batch]:
-        if self._file is None:
-            return
-        for offset, length in segments:
+class _Spill:
+    """What memory should not hold: in a temporary file, partitioned by identity.
+
+    So one partition at a time can be looked at in the end, and every repeat is in the same one.
+    """
+
+    def __init__(self) -> None:
+        import tempfile  # noqa: PLC0415 - rarely needed, and slow to import in every child process
+
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        self._tallies: list[Tally] = []
+        self._segments: list[list[tuple[int, int]]] = [[] for _ in range(_PARTITIONS)]
+
+    def close(self) -> None:
+        self._file.close()
+
+    def add(self, tallies: Iterable[Tally]) -> None:
+        """Take the values out of the tallies, a block at a time."""
+        rows = self._rows(tallies)
+        while block := list(islice(rows, _BLOCK)):
+            partitions: dict[int, dict[int, list[_Row]]] = {}
+            for index, row in block:
+                batches = partitions.setdefault(hash(row[:3]) % _PARTITIONS, {})
+                batches.setdefault(index, []).append(row)
+            for partition, batches in partitions.items():
+                blob = _encode(list(batches.items()))
+                self._segments[partition].append((self._file.tell(), len(blob)))
+                self._file.write(blob)
+
+    def batches(self, partition: int) -> Iterator[Batch]:
+        """Yield what was taken of each tally, in the order in which it was."""
+        for offset, length in self._segments[partition]:
             self._file.seek(offset)
             for index, rows in _decode(self._file.read(length)):
-                yield self._spilled[index], [((a, b, c), value) for a, b, c, value in rows]
+                yield self._tallies[index], [((a, b, c), value) for a, b, c, value in rows]
+
+    def _rows(self, tallies: Iterable[Tally]) -> Iterator[tuple[int, _Row]]:
+        for tally in tallies:
+            if tally.values:
+                self._tallies.append(tally)
+            while tally.values:
+                identity, value = tally.values.popitem()
+                yield len(self._tallies) - 1, (*identity, number(value))
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[tuple[int, list[_Row]]]).decode
 
 
 def _numbers(tally: Tally) -> Iterator[tuple[Identity, Decimal]]:

@@ -29,8 +29,8 @@ class Limits:
     """Different contracts, subscriptions, dimensions and prices in one file."""
     details: int = 1_000
     """Quarantined records per file that are kept one by one; more are counted and summed."""
-    held: int = 24 << 20
-    """Text whose measurements are kept in memory to find repeats; more go to a temporary file."""
+    held: int = 56 << 20
+    """Memory for the measurements in which repeats are looked for, about; more of them go to a temporary file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def _read_fast(store: BlobStore, file: FileRef, repeats: Repeats, limits: Limits
             draft.records += len(chunk.records)
             if sheet.strangers:
                 _introduce(sheet, chunk)
-            if repeats.full(len(chunk.text)):
+            if repeats.full(text=len(chunk.text), records=len(chunk.records)):
                 sheet.settle()
                 repeats.relieve(sheet)
         draft.sha256 = source.sha256
@@ -146,7 +146,7 @@ def _read_carefully(store: BlobStore, file: FileRef, repeats: Repeats, limits: L
                 else:
                     sheet.add(verdict, text)
                 draft.records += 1
-            if repeats.full(len(chunk.text)):
+            if repeats.full(text=len(chunk.text), records=len(chunk.records)):
                 sheet.settle_checked()
                 repeats.relieve(sheet)
         draft.sha256 = source.sha256

@@ -185,5 +185,4 @@ def _send_again(db: Session, stream: Stream, window: Window, entry: Entry, *, no
     if not entry.quantity:
         raise Conflict("There is no quantity to send.", fix="Mend the formula, or dismiss the entry.")
     entry.state = EntryState.PLANNED
-    db.flush()
     submissions.plan_entries(db, stream, window, [entry], now=now)

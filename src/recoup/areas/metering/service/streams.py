@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import case, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from recoup.areas.metering import queries
@@ -60,7 +61,10 @@ def set_up(
             created_at=now,
         )
         db.add(stream)
-        db.flush()
+        try:
+            db.flush()
+        except IntegrityError:
+            raise Conflict(f"Another export of {config.key} has just begun.", fix="Run it again.") from None
         journal.record(
             db,
             "metering.stream_started",

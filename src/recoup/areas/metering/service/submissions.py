@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from recoup.areas.metering import queries
@@ -36,9 +35,9 @@ def plan_entries(
     one_by_one: bool = False,
     not_before: datetime | None = None,
 ) -> int:
-    """Plan the submissions of entries of one window; return how many.
+    """Plan the submissions of entries of one window, and note in each entry which carries it; return how many.
 
-    The entries are rows already. ``one_by_one`` sends each line alone, so that an answer without names is clear.
+    The entries need not be rows yet. ``one_by_one`` sends each line alone, so that an answer without names is clear.
     """
     plans: list[Plan] = []
     carried: list[tuple[str, list[Entry]]] = []
@@ -57,18 +56,11 @@ def plan_entries(
                 )
             )
             carried.append((key, batch))
-    ids = outbox.plan_all(db, plans, now=now)
-    rows = [
-        {"entry": entry.id, "delivery": ids[key], "times": entry.submissions + 1}
-        for key, batch in carried
-        for entry in batch
-    ]
-    if rows:
-        table = Entry.__table__
-        statement = update(table).where(table.c.id == bindparam("entry"))  # type: ignore[arg-type]
-        db.connection().execute(
-            statement.values(submission_id=bindparam("delivery"), submissions=bindparam("times")), rows
-        )
+    ids = outbox.plan_all(db, plans, now=now) if plans else {}
+    for key, batch in carried:
+        for entry in batch:
+            entry.submission_id = ids[key]
+            entry.submissions += 1
     return len(plans)
 
 
@@ -156,7 +148,6 @@ def _read_answer(
     if missing:
         window = queries.window(db, missing[0].window_id)
         if window is not None:
-            db.flush()
             plan_entries(db, stream, window, missing, now=now, one_by_one=True, not_before=now + _SOON)
 
 

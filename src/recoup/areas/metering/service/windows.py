@@ -105,6 +105,8 @@ def take(
     entries = _bill(db, stream, config, window, files=files, now=now)
     lines = [entry for entry in entries if entry.state == EntryState.PLANNED]
     planned = submissions.plan_entries(db, stream, window, lines, now=now)
+    cells = ([_cell(entry, name) for name in _ENTRY_COLUMNS] for entry in entries)
+    copy_rows(db, Entry.__tablename__, _ENTRY_COLUMNS, cells)
     owing.put_entries(db, stream, config, window, entries, now=now)
     window.state, window.reason, window.held_since = WindowState.TAKEN, "", None
     window.taken_at = window.tried_at = now
@@ -250,7 +252,7 @@ def _bill(
     files: Sequence[FileReading],
     now: datetime,
 ) -> list[Entry]:
-    """Make the window's entries, and move the remainders with them.
+    """Make the window's entries, not yet written, and move the remainders with them.
 
     What is read after the cloud's limit expires in the quantity that was measured and leaves the remainders alone.
     A remainder that became a quantity without new usage (a person added to it) leaves with this window, too.
@@ -289,12 +291,6 @@ def _bill(
         entries.append(entry)
     _keep_remainders(db, stream, changed, now=now)
     _hold_collisions(db, stream, window, entries)
-    copy_rows(
-        db,
-        Entry.__tablename__,
-        _ENTRY_COLUMNS,
-        ([_cell(entry, name) for name in _ENTRY_COLUMNS] for entry in entries),
-    )
     return entries
 
 
@@ -386,7 +382,7 @@ _PART_COLUMNS = (
     "folded_records",
     "folded_quantity",
 )
-_ENTRY_COLUMNS = tuple(column.name for column in Entry.__table__.columns if column.name != "submission_id")
+_ENTRY_COLUMNS = tuple(column.name for column in Entry.__table__.columns)
 
 
 def _cell(entry: Entry, column: str) -> object:
