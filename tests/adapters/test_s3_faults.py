@@ -221,7 +221,11 @@ def test_a_body_that_falls_silent_is_unavailable() -> None:
 
 
 def test_a_reader_that_takes_its_time_is_not_the_stores_fault() -> None:
-    with ScriptedServer(Answer(200, b"x" * 500_000, STAMP)) as server, store_at(server).open("k") as body:
+    impatient = Limits(slow_seconds=0.3, slow_bytes=10_000_000)
+    with (
+        ScriptedServer(Answer(200, b"x" * 500_000, STAMP)) as server,
+        store_at(server, limits=impatient).open("k") as body,
+    ):
         size = 0
         while chunk := body.read(100_000):
             size += len(chunk)
@@ -230,9 +234,9 @@ def test_a_reader_that_takes_its_time_is_not_the_stores_fault() -> None:
 
 
 def test_a_small_body_may_come_late() -> None:
-    late = Answer(200, b"0123456789", STAMP, seconds_per_byte=0.05)
+    late = Answer(200, b"0123456789", STAMP, seconds_before_body=0.5)
     with ScriptedServer(late) as server:
-        assert read(store_at(server, limits=Limits(slow_seconds=0.45, slow_bytes=10))) == b"0123456789"
+        assert read(store_at(server, limits=Limits(slow_seconds=0.3, slow_bytes=1000))) == b"0123456789"
 
 
 @pytest.mark.parametrize(
@@ -381,6 +385,18 @@ def test_connections_are_kept_and_used_again() -> None:
         for _ in range(10):
             assert len(read(store)) == 100_000
         assert server.connections == 1
+
+
+def test_a_store_that_nobody_holds_closes_its_connections() -> None:
+    with ScriptedServer(Answer(200, b"x", STAMP)) as server:
+        store = store_at(server)
+        read(store)
+        assert server.open_connections == 1
+        del store
+        deadline = time.monotonic() + 5
+        while server.open_connections and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert server.open_connections == 0
 
 
 def test_many_threads_share_one_store_under_faults() -> None:

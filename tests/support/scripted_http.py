@@ -20,6 +20,7 @@ class Answer:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     length: int | None = None
+    seconds_before_body: float = 0.0
     seconds_per_byte: float = 0.0
     stall_after: int | None = None
     """Send so many bytes of the body, then nothing, and keep the connection open."""
@@ -49,6 +50,7 @@ class ScriptedServer:
     def __init__(self, *answers: Answer | Script, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.connections = 0
+        self.open_connections = 0
         self._answers = list(answers)
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -85,6 +87,11 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.script.connections += 1
+        self.script.open_connections += 1
+
+    def finish(self) -> None:
+        super().finish()
+        self.script.open_connections -= 1
 
     def handle(self) -> None:
         with suppress(ConnectionError):  # the client may be the one that hangs up
@@ -118,6 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = self.close_connection or length != len(answer.body)
 
     def send_body(self, answer: Answer) -> None:
+        self.script._closing.wait(answer.seconds_before_body)
         if answer.stall_after is not None:
             self.wfile.write(answer.body[: answer.stall_after])
             self.script._closing.wait(30)

@@ -48,12 +48,12 @@ class Screen:
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("hours"),
+            TextColumn("hours,"),
             TimeElapsedColumn(),
             console=self.console,
             expand=True,
         )
-        self._task = self._bar.add_task("Exporting", total=hours)
+        self._task = self._bar.add_task("Starting", total=hours)
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -73,6 +73,10 @@ class Screen:
         if self.console.is_terminal:
             self._live = Live(self._drawn(), console=self.console, refresh_per_second=8, transient=True)
             self._live.start()
+
+    def doing(self, what: str) -> None:
+        """Say at the bar's left what goes on right now."""
+        self._bar.update(self._task, description=what)
 
     def progress(self, done: int, lines: Iterable[tuple[str, str]]) -> None:
         """Move the bar, and show the latest lines (level and text) of the worker's log."""

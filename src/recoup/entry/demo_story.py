@@ -127,8 +127,8 @@ class Story:
         with self.system.sessions.begin() as db:
             jobs.notify(db, job, success=[], failure=[YOU], actor="demo", now=self.clock())
         self._worker = self.start_worker()
-        self.screen.begin()
         for number, hours in enumerate(self.plot.steps):
+            self.screen.doing("Writing usage")
             last = number == len(self.plot.steps) - 1
             for file in self._due(hours, late_too=last):
                 broken = file.key == self.plot.broken.key
@@ -140,6 +140,7 @@ class Story:
             end = hours[-1] + HOUR
             self.plot.world.write_marker(self.store, end - timedelta(seconds=1))
             self.clock.set(end + PAST_THE_HOUR)
+            self.screen.doing("Exporting")
             run = self._follow(self._scheduled_for(end + PAST_THE_HOUR), killing=killing)
             self.screen.say(f"{end + PAST_THE_HOUR:%a %d %b %H:%M} UTC  {run.summary}")
         self._mend()

@@ -30,7 +30,9 @@ TAGS = [
 ]
 
 
-def described(routers: Iterable[APIRouter], *, ready: Sequence[Checks] = ()) -> FastAPI:
+def described(
+    routers: Iterable[APIRouter], *, ready: Sequence[Checks] = (), detail: Sequence[Checks] = ()
+) -> FastAPI:
     """Return the API without a system behind it: enough to describe it."""
     api = FastAPI(
         title="Recoup",
@@ -44,7 +46,7 @@ def described(routers: Iterable[APIRouter], *, ready: Sequence[Checks] = ()) -> 
         responses=errors.RESPONSES,
     )
     errors.install(api)
-    for router in (health.router(ready=ready), *routers):
+    for router in (health.router(ready=ready, detail=detail), *routers):
         api.include_router(router)
 
     @api.get("/openapi.json", summary="This description", tags=["health"], dependencies=[Depends(signed_in)])
@@ -54,9 +56,19 @@ def described(routers: Iterable[APIRouter], *, ready: Sequence[Checks] = ()) -> 
     return api
 
 
-def create_app(system: System, *, routers: Iterable[APIRouter], ready: Sequence[Checks] = ()) -> FastAPI:
-    """Return the API of a running system."""
-    api = described(routers, ready=ready)
+def create_app(
+    system: System,
+    *,
+    routers: Iterable[APIRouter],
+    ready: Sequence[Checks] = (),
+    detail: Sequence[Checks] = (),
+) -> FastAPI:
+    """Return the API of a running system.
+
+    ``ready`` are the checks without which the server can do nothing; ``detail`` are those that /healthz adds to the
+    parts' own.
+    """
+    api = described(routers, ready=ready, detail=detail)
     api.state.system = system
     api.add_middleware(Guard, hosts=hosts_of(system.settings.process.host))
     return api

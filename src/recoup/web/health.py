@@ -73,7 +73,7 @@ def gathered(system: System, checks: Iterable[Checks]) -> Iterator[Check]:
             yield Check(name, ok=False, detail="It could not be checked.", fix="The log says why.")
 
 
-def router(*, ready: Sequence[Checks]) -> APIRouter:
+def router(*, ready: Sequence[Checks], detail: Sequence[Checks]) -> APIRouter:
     """Return the three routes; ``ready`` are the checks without which this server can do nothing."""
     routes = APIRouter(tags=["health"])
 
@@ -90,7 +90,7 @@ def router(*, ready: Sequence[Checks]) -> APIRouter:
 
     @routes.get("/healthz", summary="How everything stands, in detail", dependencies=[Depends(signed_in)])
     def healthz(system: Running, response: Response) -> Health:
-        found = report(gathered(system, (*ready, *system.parts.checks)))
+        found = report(gathered(system, (*ready, *detail, *system.parts.checks)))
         if not found.ok:
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return found

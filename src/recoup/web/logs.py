@@ -54,21 +54,30 @@ def set_up(home: Path, *, level: str, console: str) -> Path:
 @contextmanager
 def lines_of_the_script(*, level: str) -> Iterator[None]:
     """Meanwhile write our own records to stderr as the old metering script did: ``time,ms - LEVEL - message``."""
-    root, ours = logging.getLogger(), logging.getLogger("recoup")
-    silenced = [(one, one.level) for one in root.handlers if isinstance(one, Console)]
+    ours = logging.getLogger("recoup")
     lines, before = Console(), ours.level
     lines.setFormatter(_OneLine("%(asctime)s - %(levelname)s - %(message)s"))
     lines.setLevel(level.upper())
-    for handler, _ in silenced:
+    with console_silent():
+        ours.addHandler(lines)
+        ours.setLevel(min(lines.level, logging.INFO))
+        try:
+            yield
+        finally:
+            ours.removeHandler(lines)
+            ours.setLevel(before)
+
+
+@contextmanager
+def console_silent() -> Iterator[None]:
+    """Meanwhile write into the file only."""
+    shown = [(one, one.level) for one in logging.getLogger().handlers if isinstance(one, Console)]
+    for handler, _ in shown:
         handler.setLevel(logging.CRITICAL + 1)
-    ours.addHandler(lines)
-    ours.setLevel(min(lines.level, logging.INFO))
     try:
         yield
     finally:
-        ours.removeHandler(lines)
-        ours.setLevel(before)
-        for handler, was in silenced:
+        for handler, was in shown:
             handler.setLevel(was)
 
 

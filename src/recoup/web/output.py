@@ -19,7 +19,27 @@ from rich.table import Table
 from rich.text import Text
 
 from recoup.core import quantity
+from recoup.web.terminal import clean, note, say
 from recoup.web.wire import Page
+
+__all__ = [
+    "Before",
+    "Columns",
+    "Json",
+    "Limit",
+    "Note",
+    "actor",
+    "clean",
+    "counts",
+    "document",
+    "fields",
+    "joined",
+    "listing",
+    "note",
+    "say",
+    "shown",
+    "table",
+]
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document instead.")]
 Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=500), help="How many rows at most.")]
@@ -87,17 +107,6 @@ def fields(values: Mapping[str, object]) -> None:
             say(f"{name.ljust(width)}  {text}")
 
 
-def say(text: str) -> None:
-    """Print a line of the result."""
-    sys.stdout.write(text + "\n")
-
-
-def note(text: str) -> None:
-    """Print a line that is not the result: progress, hints, warnings."""
-    sys.stderr.write(clean(text) + "\n")
-    sys.stderr.flush()
-
-
 def shown(value: object) -> str:
     """Write a value for a person: exact numbers, minutes in UTC, nothing where there is nothing."""
     text = ""
@@ -119,11 +128,6 @@ def shown(value: object) -> str:
     return text
 
 
-def clean(text: str) -> str:
-    """Write on one line, with what could steer a terminal made visible."""
-    return "".join(char if char.isprintable() else _visible(char) for char in text)
-
-
 def counts(named: Mapping[str, int]) -> str:
     """Write counts by name, such as ``3 taken, 1 held``."""
     return ", ".join(f"{number:,} {name}" for name, number in sorted(named.items()) if number)
@@ -132,10 +136,6 @@ def counts(named: Mapping[str, int]) -> str:
 def joined(parts: Iterable[object]) -> str:
     """Write what is there of several values, with a blank between them."""
     return " ".join(filter(None, map(shown, parts)))
-
-
-def _visible(char: str) -> str:
-    return " " if char.isspace() else repr(char)[1:-1]
 
 
 def _plain(value: object) -> object:

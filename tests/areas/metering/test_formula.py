@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from recoup.areas.metering.formula import MOST_CHARACTERS, MOST_NESTED, parse
@@ -36,7 +36,7 @@ def cases(known: Mapping[str, Decimal]) -> st.SearchStrategy[Case]:
     """Make formulas together with their value, reckoned in fractions while they are made."""
     numbers = st.decimals(min_value=0, max_value=1000, places=3).map(lambda n: Case(str(n), Fraction(n)))
     named = st.sampled_from(NAMES).map(lambda name: Case(name, Fraction(known.get(name, 0))))
-    return st.recursive(st.one_of(numbers, named), _larger, max_leaves=12)
+    return st.recursive(st.one_of(numbers, named), _larger, max_leaves=8)
 
 
 def _larger(smaller: st.SearchStrategy[Case]) -> st.SearchStrategy[Case]:
@@ -74,6 +74,7 @@ def _divided(dividend: Fraction, divisor: Fraction) -> Fraction | None:
     return round(dividend / divisor, 18) if divisor else None
 
 
+@settings(deadline=None, max_examples=60)
 @given(values, st.data())
 def test_it_agrees_with_fractions(known: dict[str, Decimal], data: st.DataObject) -> None:
     case = data.draw(cases(known))

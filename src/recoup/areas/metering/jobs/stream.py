@@ -15,7 +15,7 @@ from recoup.areas.metering.jobs.readers import Readers
 from recoup.areas.metering.models import EntryState, WindowState
 from recoup.areas.metering.rules import hours, quantities
 from recoup.areas.metering.rules.streams import StreamConfig
-from recoup.areas.metering.service import adjustments, state_files, streams, windows
+from recoup.areas.metering.service import adjustments, billing, state_files, streams, windows
 from recoup.areas.metering.service.submissions import CHANNEL
 from recoup.core.clock import hour_of
 from recoup.core.errors import (
@@ -298,7 +298,7 @@ class StreamExport:
                 reading = self._readers.read(self._config, listing)
                 owed = {
                     (contract, dimension): value
-                    for contract, measured in windows.measured_by_contract(reading).items()
+                    for contract, measured in billing.measured_by_contract(reading).items()
                     for dimension, (value, _) in quantities.billed(self._config, measured).items()
                 }
             except (Changed, Invalid, NotFound) as problem:

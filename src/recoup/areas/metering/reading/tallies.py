@@ -103,7 +103,8 @@ class Sheet:
         self._limits = limits
         self._fold = fold
         self._numbers = count()
-        self._lanes: dict[tuple[str | None, str | None], dict[str, Tally]] = {}
+        self._lanes: dict[str | None, dict[str | None, dict[str, Tally]]] = {}
+        """By subscription, payer and dimension, as they are written: the tally of the price that came first."""
         self._tallies: dict[tuple[PartKey, bytes], Tally] = {}
 
     def count(self, records: Sequence[Record]) -> None:
@@ -114,15 +115,22 @@ class Sheet:
         """
         payer: object = _UNSEEN
         subscription: object = _UNSEEN
+        lanes: dict[str | None, dict[str, Tally]] = {}
         lane: dict[str, Tally] = {}
         instance: str | None = None
         pod: str | None = None
         host: str | None = None
         identity: Identity | int = (None, None, None)
         for record in records:
-            if record.external_payer_id != payer or record.subscription_id != subscription:
-                payer, subscription = record.external_payer_id, record.subscription_id
-                lane = self._lane(record.external_payer_id, record.subscription_id)
+            if record.subscription_id != subscription:
+                subscription, payer = record.subscription_id, _UNSEEN
+                lanes = self._lanes_of(record.subscription_id)
+            if record.external_payer_id != payer:
+                payer = record.external_payer_id
+                try:
+                    lane = lanes[record.external_payer_id]
+                except KeyError:
+                    lane = self._new_lane(lanes, record.external_payer_id)
             if not self._fold:
                 identity = next(self._numbers)
             elif record.pod_name != pod or record.instance_id != instance or record.host_name != host:
@@ -181,13 +189,17 @@ class Sheet:
         wrong = [tally for tally in self.tallies if tally.price_problem]
         return tuple(_price_note(tally) for tally in wrong[:_NOTES])
 
-    def _lane(self, payer: str | None, subscription: str | None) -> dict[str, Tally]:
-        lane = self._lanes.get((payer, subscription))
-        if lane is None:
-            if name_problem(payer or "") or name_problem(subscription or ""):
+    def _lanes_of(self, subscription: str | None) -> dict[str | None, dict[str, Tally]]:
+        if subscription not in self._lanes:
+            if name_problem(subscription or ""):
                 raise Odd
-            lane = self._lanes[payer, subscription] = {}
-        return lane
+            self._lanes[subscription] = {}
+        return self._lanes[subscription]
+
+    def _new_lane(self, lanes: dict[str | None, dict[str, Tally]], payer: str | None) -> dict[str, Tally]:
+        if name_problem(payer or ""):
+            raise Odd
+        return lanes.setdefault(payer, {})
 
     def _open(self, record: Record, lane: dict[str, Tally]) -> Tally:
         if not record.dimension or name_problem(record.dimension):

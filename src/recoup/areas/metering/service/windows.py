@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from recoup.areas.metering import queries
 from recoup.areas.metering.models import (
-    Entry,
     EntryState,
     Part,
     Quarantined,
-    Remainder,
     Stream,
     UsageFile,
     Window,
@@ -27,9 +23,8 @@ from recoup.areas.metering.models import (
 )
 from recoup.areas.metering.reading.results import FileReading
 from recoup.areas.metering.rules import quantities
-from recoup.areas.metering.rules.quantities import Measured
 from recoup.areas.metering.rules.streams import StreamConfig
-from recoup.areas.metering.service import owing, submissions
+from recoup.areas.metering.service import billing, owing, submissions
 from recoup.core import quantity
 from recoup.core.db import copy_rows
 from recoup.core.errors import Conflict, Invalid
@@ -102,11 +97,10 @@ def take(
     if quantities.too_many_bad(bad=counts.bad, records=counts.records, most_percent=config.most_bad_percent):
         raise Invalid(f"{counts.bad} of its {counts.records} records cannot be used: {_first_reason(files)}")
     _keep_files(db, window, files)
-    entries = _bill(db, stream, config, window, files=files, now=now)
+    entries = billing.bill(db, stream, config, window, files=files, now=now)
     lines = [entry for entry in entries if entry.state == EntryState.PLANNED]
     planned = submissions.plan_entries(db, stream, window, lines, now=now)
-    cells = ([_cell(entry, name) for name in _ENTRY_COLUMNS] for entry in entries)
-    copy_rows(db, Entry.__tablename__, _ENTRY_COLUMNS, cells)
+    billing.keep(db, entries)
     owing.put_entries(db, stream, config, window, entries, now=now)
     window.state, window.reason, window.held_since = WindowState.TAKEN, "", None
     window.taken_at = window.tried_at = now
@@ -138,24 +132,6 @@ def take(
         counts.folded,
         held,
     )
-
-
-def measured_by_contract(files: Iterable[FileReading]) -> dict[str, Measured]:
-    """Add up what files held, per contract: exact quantities and, where priced, amounts by measured dimension."""
-    sums: dict[str, Measured] = {}
-    for file in files:
-        for part in file.parts:
-            if part.contract is None:
-                continue
-            measured = sums.setdefault(part.contract, Measured({}, {}))
-            _add(measured.quantities, part.dimension, part.quantity)
-            if part.unpriced != part.quantity:
-                _add(measured.amounts, part.dimension, part.amount)
-    return sums
-
-
-def _add(sums: Mapping[str, Decimal], name: str, value: Decimal) -> None:
-    sums[name] = quantity.add(sums.get(name, quantity.ZERO), value)  # type: ignore[index]
 
 
 @dataclass(slots=True)
@@ -243,132 +219,6 @@ def _keep_files(db: Session, window: Window, files: Sequence[FileReading]) -> No
     )
 
 
-def _bill(
-    db: Session,
-    stream: Stream,
-    config: StreamConfig,
-    window: Window,
-    *,
-    files: Sequence[FileReading],
-    now: datetime,
-) -> list[Entry]:
-    """Make the window's entries, not yet written, and move the remainders with them.
-
-    What is read after the cloud's limit expires in the quantity that was measured and leaves the remainders alone.
-    A remainder that became a quantity without new usage (a person added to it) leaves with this window, too.
-    """
-    late = window.deadline is not None and now >= window.deadline
-    remainders = {} if late else queries.remainders(db, stream.id)
-    entries: list[Entry] = []
-    billed: dict[tuple[str, str], tuple[Decimal, Decimal | None]] = {}
-    for contract, measured in sorted(measured_by_contract(files).items()):
-        try:
-            owed = quantities.billed(config, measured)
-        except Invalid as problem:
-            entries += _held(
-                stream, config, window, contract, measured=measured, reason=problem.detail, now=now
-            )
-        else:
-            billed |= {(contract, dimension): due for dimension, due in owed.items()}
-    for name, carried in remainders.items():
-        if name not in billed and quantities.split(carried, whole=config.whole).quantity:
-            billed[name] = (quantity.ZERO, None)
-    changed: dict[tuple[str, str], Decimal] = {}
-    for (contract, dimension), (value, amount) in sorted(billed.items(), key=lambda one: one[0]):
-        entry = _entry(stream, window, contract, dimension, now=now)
-        entry.measured, entry.amount = value, amount
-        if late:
-            entry.quantity, entry.state = value, EntryState.EXPIRED if value else EntryState.CARRIED
-            entry.reason = f"The cloud took usage of this hour until {window.deadline:%Y-%m-%d %H:%M} UTC."
-        else:
-            entry.carried_in = remainders.get((contract, dimension), quantity.ZERO)
-            split = quantities.split(quantity.add(value, entry.carried_in), whole=config.whole)
-            entry.quantity, entry.carried_out = split.quantity, split.carried
-            if not split.quantity and not config.zeros:
-                entry.state = EntryState.CARRIED
-            if split.carried != entry.carried_in:
-                changed[contract, dimension] = split.carried
-        entries.append(entry)
-    _keep_remainders(db, stream, changed, now=now)
-    _hold_collisions(db, stream, window, entries)
-    return entries
-
-
-def _held(
-    stream: Stream,
-    config: StreamConfig,
-    window: Window,
-    contract: str,
-    *,
-    measured: Measured,
-    reason: str,
-    now: datetime,
-) -> Iterable[Entry]:
-    """Make entries that wait for a person because a formula has no usable result for the contract."""
-    for dimension in sorted(config.formulas):
-        entry = _entry(stream, window, contract, dimension, now=now)
-        entry.state, entry.reason = EntryState.HELD, reason
-        entry.amount = quantity.total(measured.amounts.values()) if len(config.formulas) == 1 else None
-        yield entry
-
-
-def _entry(stream: Stream, window: Window, contract: str, dimension: str, *, now: datetime) -> Entry:
-    zero = quantity.ZERO
-    return Entry(
-        id=new_id(),
-        stream_id=stream.id,
-        window_id=window.id,
-        hour=window.hour,
-        contract=contract,
-        dimension=dimension,
-        measured=zero,
-        carried_in=zero,
-        quantity=zero,
-        carried_out=zero,
-        amount=None,
-        state=EntryState.PLANNED,
-        reason="",
-        submissions=0,
-        handings=0,
-        answer={},
-        reference=None,
-        updated_at=now,
-    )
-
-
-def _hold_collisions(db: Session, stream: Stream, window: Window, entries: Sequence[Entry]) -> None:
-    names = [(entry.contract, entry.dimension) for entry in entries if entry.state == EntryState.PLANNED]
-    taken = queries.taken_elsewhere(db, stream.id, window.hour, names) if names else set()
-    for entry in entries:
-        if entry.state == EntryState.PLANNED and (entry.contract, entry.dimension) in taken:
-            entry.state = EntryState.HELD
-            entry.reason = "Another stream submits this contract and dimension for the same hour."
-
-
-def _keep_remainders(
-    db: Session, stream: Stream, changed: Mapping[tuple[str, str], Decimal], *, now: datetime
-) -> None:
-    if not changed:
-        return
-    rows = [
-        {
-            "stream_id": stream.id,
-            "contract": contract,
-            "dimension": dimension,
-            "carried": carried,
-            "updated_at": now,
-        }
-        for (contract, dimension), carried in sorted(changed.items())
-    ]
-    statement = insert(Remainder)
-    new = {"carried": statement.excluded.carried, "updated_at": statement.excluded.updated_at}
-    for start in range(0, len(rows), 5_000):
-        values = statement.values(rows[start : start + 5_000])
-        db.execute(
-            values.on_conflict_do_update(index_elements=["stream_id", "contract", "dimension"], set_=new)
-        )
-
-
 _PART_COLUMNS = (
     "contract",
     "subscription",
@@ -382,9 +232,3 @@ _PART_COLUMNS = (
     "folded_records",
     "folded_quantity",
 )
-_ENTRY_COLUMNS = tuple(column.name for column in Entry.__table__.columns)
-
-
-def _cell(entry: Entry, column: str) -> object:
-    value = getattr(entry, column)
-    return Jsonb(value) if column == "answer" else str(value) if isinstance(value, EntryState) else value
