@@ -387,18 +387,6 @@ def test_connections_are_kept_and_used_again() -> None:
         assert server.connections == 1
 
 
-def test_a_store_that_nobody_holds_closes_its_connections() -> None:
-    with ScriptedServer(Answer(200, b"x", STAMP)) as server:
-        store = store_at(server)
-        read(store)
-        assert server.open_connections == 1
-        del store
-        deadline = time.monotonic() + 5
-        while server.open_connections and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert server.open_connections == 0
-
-
 def test_many_threads_share_one_store_under_faults() -> None:
     def sometimes(request: Request) -> Answer:
         return (

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -162,6 +163,20 @@ def test_many_that_come_at_once_share_one_server(home: Path) -> None:
     finally:
         for user in users:
             user.__exit__()
+
+
+def come_and_go(home: Path, times: int) -> int:
+    answered = 0
+    for _ in range(times):
+        with EmbeddedPostgres(home, settings=FAST) as postgres, postgres.start().connect() as server:
+            answered += server.execute("SELECT 1").rowcount
+    return answered
+
+
+def test_who_comes_while_the_last_one_leaves_gets_a_server(home: Path) -> None:
+    with ThreadPoolExecutor(3) as crowd:
+        assert sum(crowd.map(come_and_go, [home] * 3, [10] * 3)) == 30
+    assert not runs(home)
 
 
 def test_a_forked_child_does_not_stop_its_parents_server(home: Path) -> None:

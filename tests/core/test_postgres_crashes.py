@@ -100,9 +100,11 @@ def test_any_user_may_bring_back_a_dead_server(home: Path) -> None:
         first = owner.server()
         with EmbeddedPostgres(home, settings=FAST) as postgres:
             address = postgres.start()
+            owner.pause()  # its server stays a zombie
             kill_server(home)
             assert postgres.ensure_running() == address
             assert server_of(home) != first
+            owner.resume()
             owner.leave()
             address.connect().close()
     assert not processes_of(home / "postgres/data")

@@ -128,6 +128,14 @@ class User:
         self._process.kill()
         self._process.communicate()
 
+    def pause(self) -> None:
+        """Let it do nothing for a while, not even bury its dead."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
     def __enter__(self) -> Self:
         return self
 

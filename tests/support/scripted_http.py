@@ -50,7 +50,6 @@ class ScriptedServer:
     def __init__(self, *answers: Answer | Script, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.connections = 0
-        self.open_connections = 0
         self._answers = list(answers)
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -87,11 +86,6 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.script.connections += 1
-        self.script.open_connections += 1
-
-    def finish(self) -> None:
-        super().finish()
-        self.script.open_connections -= 1
 
     def handle(self) -> None:
         with suppress(ConnectionError):  # the client may be the one that hangs up

@@ -9,7 +9,6 @@ import tempfile
 import threading
 import time
 import uuid
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime, timedelta
@@ -73,9 +72,8 @@ class S3Store:
                 raise Unavailable(f"{self.name} answered with something that is no listing.")
             for found in page.get("Contents", ()):
                 key = found["Key"][len(self.prefix) :]
-                if (
-                    key > start_after
-                ):  # by code point, which is the order of UTF-8 bytes; "" is the prefix itself
+                # By code point, which is the order of UTF-8 bytes; the empty key is the prefix itself.
+                if key > start_after:
                     yield BlobInfo(key, found["Size"], _bare(found["ETag"]), found["LastModified"])
             if not page["IsTruncated"]:
                 return
@@ -152,7 +150,6 @@ class S3Store:
             if self._made is None:
                 with self._sentences(""):
                     self._made = s3_client.connect(self.bucket, self.endpoint, self.region, self.limits)
-                weakref.finalize(self, self._made.close)
             return self._made
 
     def _ask(self, operation: str, **question: Any) -> dict[str, Any]:

@@ -182,11 +182,9 @@ class Line:
 
     def _step(self, stage: str, do: Callable[[], _T]) -> _T:
         left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise Refused(f"{self.server} is too slow: time was over before {stage}.", permanent=False)
 
         def within_time() -> _T:
-            self._socket(min(left, self._settings.step_seconds))
+            self._socket(max(0.01, min(left, self._settings.step_seconds)))
             return do()
 
         return self._translate(stage, within_time)

@@ -39,13 +39,13 @@ from recoup.web.output import Json
 LEAST_HOURS, MOST_HOURS = 2, 240
 DIFFERENT, INTERRUPTED = 1, 128
 NEXT = (
-    ("metering status", "how each stream stands"),
-    ("metering adjustments", "what the late file changed, for a person to decide"),
-    ("metering unbilled", "usage that no contract pays for"),
-    ("metering quarantine", "records that cannot be used, and why"),
-    ("outbox list", "what was handed to Clazar, with its answers"),
-    ("runs list", "the export's runs"),
-    ("journal verify", "that nobody changed the history"),
+    ("recoup metering status", "how each stream stands"),
+    ("recoup metering adjustments", "what the late file changed, for a person to decide"),
+    ("recoup metering unbilled", "usage that no contract pays for"),
+    ("recoup metering quarantine", "records that cannot be used, and why"),
+    ("recoup outbox list", "what was handed to Clazar, with its answers"),
+    ("recoup runs list", "the export's runs"),
+    ("recoup journal verify", "that nobody changed the history"),
 )
 
 
@@ -175,10 +175,16 @@ def _farewell(result: Result, where: Places, screen: Screen, *, keep: bool) -> N
     if result.ok and not keep:
         screen.say(f"Its folder is gone, too. To look around in one: {_program()} demo --keep")
         return
-    screen.say(f"Home {where.home}, {result.mails} mails in {where.mails}, the workers' log {where.log}.")
-    screen.say(f"Look around:\n  cd {shlex.quote(str(where.folder))}")
+    mails = f"{result.mails} mail{'' if result.mails == 1 else 's'}"
+    screen.say(
+        f"RECOUP_HOME is {where.home}, with {mails} in {where.mails}. The workers' log is {where.log}."
+    )
+    screen.say("Look around:")
+    screen.say(f"  cd {shlex.quote(str(where.folder))}")
+    if shutil.which("recoup") is None:
+        screen.say(f"  PATH={shlex.quote(str(Path(sys.argv[0]).absolute().parent))}:$PATH")
     for words, what in NEXT:
-        screen.say(f"  {_program()} {words:<28} {what}")
+        screen.say(f"  {words:<30} {what}")
 
 
 def _document(result: Result, where: Places, *, keep: bool, hours: int, seed: int) -> dict[str, Any]:

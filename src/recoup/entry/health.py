@@ -97,7 +97,9 @@ def installation(settings: Settings) -> Iterator[Check]:
 
 def _secrets(folder: Path) -> Check:
     """Say whether another account could read a secret."""
-    found = [folder, *sorted(folder.iterdir())] if folder.is_dir() else []
+    if not folder.is_dir():
+        return Check("secrets", ok=True, detail="None was made yet.")
+    found = [folder, *sorted(folder.iterdir())]
     open_to_others = [path for path in found if stat.S_IMODE(path.stat().st_mode) & _OTHERS]
     if open_to_others:
         detail = f"Other accounts can get at {', '.join(map(str, open_to_others))}."

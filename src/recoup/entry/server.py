@@ -40,21 +40,27 @@ def server(
 
 def serve(system: System, listening: socket.socket) -> None:
     """Answer requests until SIGTERM or Ctrl-C; answers under way are finished."""
-    config = uvicorn.Config(
-        create_app(system),
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # what a stranger writes into X-Forwarded-For is not who they are
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=LONGEST_GOODBYE,
-    )
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        server_of(system).run(sockets=[listening])
     except KeyboardInterrupt:
         return  # raised again by uvicorn once everything is answered
+
+
+def server_of(system: System) -> uvicorn.Server:
+    """Return the server of a running system, as it is run everywhere."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(system),
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # what a stranger writes into X-Forwarded-For is not who they are
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=LONGEST_GOODBYE,
+        )
+    )
 
 
 def listener(host: str, port: int) -> socket.socket:

@@ -92,23 +92,26 @@ def _foreseen(_request: Request, error: Exception) -> JSONResponse:
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):  # pragma: no cover - registered for nothing else
         raise error
-    named = [
-        {"field": _field(each["loc"]), "detail": f"{_field(each['loc'])}: {each['msg']}."}
-        for each in error.errors()[:MOST_NAMED]
-    ]
+    named = [_named(each) for each in error.errors()[:MOST_NAMED]]
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, " ".join(each["detail"] for each in named), errors=named)
 
 
-def _field(place: tuple[int | str, ...]) -> str:
+def _named(finding: Mapping[str, Any]) -> dict[str, str]:
     """Name a field as the caller wrote it: without ``body`` or ``query`` before it, where there is a name."""
-    return ".".join(map(str, place[1:] or place))
+    place = finding["loc"]
+    if finding["type"] == "json_invalid":
+        return {"field": "body", "detail": f"The body is not JSON (character {place[-1]})."}
+    field = ".".join(map(str, place[1:] or place))
+    return {"field": field, "detail": f"{field}: {finding['msg']}."}
 
 
 def _refused(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):  # pragma: no cover - registered for nothing else
         raise error
     detail = str(error.detail)
-    if error.status_code == HTTPStatus.NOT_FOUND:
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        detail = "The body cannot be read."
+    elif error.status_code == HTTPStatus.NOT_FOUND:
         detail = f"There is nothing at {str(request.scope['path'])[:LONGEST_PATH]}."
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{request.method} is not possible here."

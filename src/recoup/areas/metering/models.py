@@ -229,7 +229,7 @@ class Adjustment(Base):
 
     __tablename__ = "metering_adjustments"
     __table_args__ = (
-        UniqueConstraint("window_id", "contract", "dimension", "listing"),
+        Index("ix_metering_adjustments_window_id", "window_id"),
         CheckConstraint("after_quantity - before_quantity = difference", name="difference"),
         CheckConstraint(_one_of("state", AdjustmentState), name="state"),
     )

@@ -135,7 +135,10 @@ def contiguous_until(db: Session, stream_id: UUID) -> datetime | None:
 
 
 def to_warn(db: Session, *, until: datetime) -> Sequence[tuple[Stream, Window]]:
-    """Return windows up to ``until`` that nobody was warned of and that are not settled."""
+    """Lock and return windows up to ``until`` that nobody was warned of and that are not settled.
+
+    One that another transaction is taking at this moment is left out.
+    """
     unsettled = (
         select(Entry.id).where(Entry.window_id == Window.id, Entry.state == EntryState.PLANNED).exists()
     )
@@ -149,6 +152,7 @@ def to_warn(db: Session, *, until: datetime) -> Sequence[tuple[Stream, Window]]:
         )
         .order_by(Window.hour)
         .limit(1_000)
+        .with_for_update(of=Window, skip_locked=True)
     )
     return [(stream, window) for stream, window in db.execute(statement)]
 

@@ -112,14 +112,8 @@ def upgrade() -> None:
             name=op.f("fk_metering_adjustments_window_id_metering_windows"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_metering_adjustments")),
-        sa.UniqueConstraint(
-            "window_id",
-            "contract",
-            "dimension",
-            "listing",
-            name=op.f("uq_metering_adjustments_window_id_contract_dimension_listing"),
-        ),
     )
+    op.create_index("ix_metering_adjustments_window_id", "metering_adjustments", ["window_id"], unique=False)
     op.create_table(
         "metering_entries",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -15,7 +15,7 @@ from recoup.core.system import System
 from recoup.office.files import rules, service
 from recoup.web.deps import system_of
 
-router = APIRouter()
+router = APIRouter(tags=["files"])
 
 CHUNK = 256 * 1024
 

@@ -173,7 +173,7 @@ class StreamExport:
             return None
 
     def _due(self) -> list[tuple[UUID, datetime]]:
-        """Return what this run looks at, oldest first: at most ``most_hours`` new hours, and every held one again."""
+        """Return what this run looks at, oldest first: at most ``most_hours`` new hours, and as many held ones."""
         with self._run.transaction() as db:
             until = hour_of(self._system.clock())
             found = queries.open_windows(db, self._stream.id, until=until)
@@ -183,6 +183,8 @@ class StreamExport:
         self._report.waiting = len(waiting) - min(len(ready), self._most_hours)
         if len(waiting) > len(ready):
             self._note_waiting([window.id for window in waiting if not self._complete(window.hour).by])
+        # Those that waited longest go first: hours that stay broken must not keep others from their turn.
+        held.sort(key=lambda window: window.tried_at or window.hour)
         chosen = [*held[: self._most_hours], *ready[: self._most_hours]]
         return sorted(((window.id, window.hour) for window in chosen), key=lambda one: one[1])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, Inexact, InvalidOperation
 from typing import Literal
@@ -76,22 +76,30 @@ class Flaw:
     value: Decimal | None
 
 
+_usual_records = msgspec.json.Decoder(list[UsualRecord]).decode
+_any_records = msgspec.json.Decoder(list[Record]).decode
+_record_lines = msgspec.json.Decoder(Record).decode_lines
+_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_raw = msgspec.json.Decoder(msgspec.Raw).decode
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_text = msgspec.json.Decoder(str).decode
+
+
 class FastDecoder:
-    """Decodes what is needed and nothing else; raises Odd wherever a record might not be usable."""
+    """Decodes one file's records, what is needed of them and nothing else; raises Odd where one might not be usable."""
 
     def __init__(self) -> None:
-        self._usual = msgspec.json.Decoder(list[UsualRecord])
-        self._any = msgspec.json.Decoder(list[Record])
-        self._line = msgspec.json.Decoder(Record)
+        self._decode: Callable[[bytes], Sequence[Record]] = _usual_records
 
     def array(self, text: bytes) -> Sequence[Record]:
         """Decode a JSON array of records."""
         check_utf8(text)
         try:
             try:
-                return self._usual.decode(text)
+                return self._decode(text)
             except msgspec.ValidationError:
-                return self._any.decode(text)
+                self._decode = _any_records  # most likely it has a dimension of its own
+                return self._decode(text)
         except msgspec.ValidationError:
             raise Odd from None
         except (msgspec.DecodeError, RecursionError) as error:
@@ -105,7 +113,7 @@ class FastDecoder:
             return []
         breaks = text.count(b"\n")
         try:
-            records = self._line.decode_lines(text)
+            records = _record_lines(text)
         except (msgspec.DecodeError, RecursionError):
             raise Odd from None
         # Only between two records can a brace, a line feed and a brace follow each other in valid JSON.
@@ -117,15 +125,11 @@ class FastDecoder:
 class CarefulDecoder:
     """Decodes each record as the bytes that it is."""
 
-    def __init__(self) -> None:
-        self._decoder = msgspec.json.Decoder(list[msgspec.Raw])
-        self._line = msgspec.json.Decoder(msgspec.Raw)
-
     def array(self, text: bytes) -> Sequence[msgspec.Raw]:
         """Decode a JSON array of anything."""
         check_utf8(text)
         try:
-            return self._decoder.decode(text)
+            return _raws(text)
         except (msgspec.DecodeError, RecursionError) as error:
             raise not_json(error) from None
 
@@ -138,7 +142,7 @@ class CarefulDecoder:
             end = start + len(line)
             if line.strip(b" \t\r"):
                 try:
-                    records.append(self._line.decode(line))
+                    records.append(_raw(line))
                 except (msgspec.DecodeError, RecursionError) as error:
                     wrong = not_json(error)
                     if wrong.offset is None and end < len(text):
@@ -150,15 +154,11 @@ class CarefulDecoder:
         return records
 
 
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_text = msgspec.json.Decoder(str)
-
-
 def examine(raw: bytes) -> Measurement | Flaw:
     """Judge one record; of a key that occurs twice the last counts, as with every JSON reader."""
     if not raw.startswith(b"{"):
         return Flaw("it is not an object", None)
-    fields = {name: bytes(field) for name, field in _fields.decode(raw).items()}
+    fields = {name: bytes(field) for name, field in _fields(raw).items()}
     value, problem = _number(fields["value"]) if "value" in fields else (None, "is missing")
     try:
         key = _part(fields)
@@ -199,7 +199,7 @@ def rank_of(price: Decimal | None) -> Decimal:
 
 def who_is(raw: bytes) -> Who:
     """Read from a record whose usage it is, as far as it says."""
-    fields = {name: bytes(field) for name, field in _fields.decode(raw).items()}
+    fields = {name: bytes(field) for name, field in _fields(raw).items()}
     said = [
         _string(fields, name) if fields.get(name, b"").startswith(b'"') else ""
         for name in ("organizationId", "organizationName", "customerEmail")
@@ -278,4 +278,4 @@ def _string(fields: dict[str, bytes], name: str) -> str | None:
         return None
     if not text.startswith(b'"'):
         raise _Unusable(f"its {name} is not a text")
-    return _text.decode(text)
+    return _text(text)

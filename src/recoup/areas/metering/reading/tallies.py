@@ -121,6 +121,7 @@ class Sheet:
         pod: str | None = None
         host: str | None = None
         identity: Identity | int = (None, None, None)
+        fold = self._fold
         for record in records:
             if record.subscription_id != subscription:
                 subscription, payer = record.subscription_id, _UNSEEN
@@ -131,7 +132,7 @@ class Sheet:
                     lane = lanes[record.external_payer_id]
                 except KeyError:
                     lane = self._new_lane(lanes, record.external_payer_id)
-            if not self._fold:
+            if not fold:
                 identity = next(self._numbers)
             elif record.pod_name != pod or record.instance_id != instance or record.host_name != host:
                 # Records of one pod tend to stand together: they share one key, which is time and memory.

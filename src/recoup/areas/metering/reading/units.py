@@ -30,7 +30,6 @@ ReadUnits = Callable[[Sequence[Unit]], Iterable[tuple[FileReading, ...]]]
 """Reads each unit with ``read_unit``, here or in other processes, and gives the results in any order."""
 
 _DEFAULT = Limits()
-_fast = FastDecoder()
 _careful = CarefulDecoder()
 
 
@@ -117,7 +116,7 @@ def _read_fast(store: BlobStore, file: FileRef, repeats: Repeats, limits: Limits
     draft = _Draft(Sheet(file, limits, fold=repeats.fold))
     sheet = draft.sheet
     with opened(store, file, limits) as source:
-        for chunk in chunks(source.blocks(), _fast, key=file.key, limits=limits):
+        for chunk in chunks(source.blocks(), FastDecoder(), key=file.key, limits=limits):
             sheet.count(chunk.records)
             draft.records += len(chunk.records)
             if sheet.strangers:

@@ -16,6 +16,8 @@ from recoup.core.errors import Invalid
 
 RECORDS_PER_SUBMISSION = 25
 """AWS and Azure take no more per call; Clazar's own limit is not public."""
+MOST_SUBMISSIONS = 8
+"""How often an entry is submitted that no answer mentions, in about an hour, before a person is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,4 +147,15 @@ def state_after(verdict: Verdict, *, handings: int) -> tuple[EntryState, str]:
             EntryState.DUPLICATE,
             f"Clazar has a record for this hour that we did not send: {verdict.reason}",
         )
-    return EntryState.REJECTED, verdict.reason
+    return refused(verdict.reason, handings=handings)
+
+
+def refused(reason: str, *, handings: int) -> tuple[EntryState, str]:
+    """Return the state of an entry that was not taken this time.
+
+    Where it was handed over before, that copy may have arrived: to submit it another way could bill it twice.
+    """
+    if handings > 1:
+        text = f"{reason.rstrip('.')}. An earlier hand-over may have arrived: look it up at Clazar."
+        return EntryState.UNKNOWN, text
+    return EntryState.REJECTED, reason

@@ -137,6 +137,8 @@ def retry(db: Session, entry_id: UUID, *, how: str, note: str, actor: str, now: 
         case "send":
             _send_again(db, stream, window, entry, now=now)
         case "restamp":
+            if not entry.quantity:
+                raise Conflict("There is no quantity to add.", fix="Mend the formula, or dismiss the entry.")
             carry_on(db, stream.id, entry.contract, entry.dimension, entry.quantity, now=now)
             entry.state = EntryState.RESTAMPED
         case "accept":
@@ -184,5 +186,12 @@ def _send_again(db: Session, stream: Stream, window: Window, entry: Entry, *, no
         )
     if not entry.quantity:
         raise Conflict("There is no quantity to send.", fix="Mend the formula, or dismiss the entry.")
+    if queries.taken_elsewhere(db, stream.id, window.hour, [(entry.contract, entry.dimension)]):
+        raise Conflict(
+            "Another stream submits this contract and dimension for the same hour.",
+            fix="Use --restamp to submit it with the next hour.",
+        )
+    if entry.state in {EntryState.REJECTED, EntryState.DUPLICATE}:
+        entry.handings = 0  # Clazar took none of ours: a duplicate can only be ours from now on
     entry.state = EntryState.PLANNED
     submissions.plan_entries(db, stream, window, [entry], now=now)

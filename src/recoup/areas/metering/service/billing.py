@@ -17,7 +17,7 @@ from recoup.areas.metering.rules import quantities
 from recoup.areas.metering.rules.quantities import Measured
 from recoup.areas.metering.rules.streams import StreamConfig
 from recoup.core import quantity
-from recoup.core.db import copy_rows
+from recoup.core.db import copy_rows, lock
 from recoup.core.errors import Invalid
 from recoup.core.ids import new_id
 
@@ -67,8 +67,9 @@ def bill(
             )
         else:
             billed |= {(contract, dimension): due for dimension, due in owed.items()}
+    held = {(entry.contract, entry.dimension) for entry in entries}
     for name, carried in remainders.items():
-        if name not in billed and quantities.split(carried, whole=config.whole).quantity:
+        if name not in billed and name not in held and quantities.split(carried, whole=config.whole).quantity:
             billed[name] = (quantity.ZERO, None)
     changed: dict[tuple[str, str], Decimal] = {}
     for (contract, dimension), (value, amount) in sorted(billed.items(), key=lambda one: one[0]):
@@ -84,7 +85,7 @@ def bill(
             if not split.quantity and not config.zeros:
                 entry.state = EntryState.CARRIED
             if split.carried != entry.carried_in:
-                changed[contract, dimension] = split.carried
+                changed[contract, dimension] = quantity.subtract(split.carried, entry.carried_in)
         entries.append(entry)
     _keep_remainders(db, stream, changed, now=now)
     _hold_collisions(db, stream, window, entries)
@@ -135,7 +136,11 @@ def _entry(stream: Stream, window: Window, contract: str, dimension: str, *, now
 
 def _hold_collisions(db: Session, stream: Stream, window: Window, entries: Sequence[Entry]) -> None:
     names = [(entry.contract, entry.dimension) for entry in entries if entry.state == EntryState.PLANNED]
-    taken = queries.taken_elsewhere(db, stream.id, window.hour, names) if names else set()
+    if not names:
+        return
+    # Another stream may take the same hour at this moment: whoever comes second has to see what the first one took.
+    lock(db, f"metering.marketplace:{window.hour:%Y-%m-%dT%H}")
+    taken = queries.taken_elsewhere(db, stream.id, window.hour, names)
     for entry in entries:
         if entry.state == EntryState.PLANNED and (entry.contract, entry.dimension) in taken:
             entry.state = EntryState.HELD
@@ -158,7 +163,9 @@ def _keep_remainders(
         for (contract, dimension), carried in sorted(changed.items())
     ]
     statement = insert(Remainder)
-    new = {"carried": statement.excluded.carried, "updated_at": statement.excluded.updated_at}
+    # Added, not replaced: a person may have added to a remainder that was not there yet when it was read.
+    carried = Remainder.carried + statement.excluded.carried
+    new = {"carried": carried, "updated_at": statement.excluded.updated_at}
     for start in range(0, len(rows), 5_000):
         values = statement.values(rows[start : start + 5_000])
         db.execute(

@@ -12,6 +12,7 @@ from recoup.areas.metering import queries
 from recoup.areas.metering.models import Entry, EntryState, Stream, Window
 from recoup.areas.metering.rules.streams import StreamConfig
 from recoup.core import quantity
+from recoup.core.errors import Invalid
 from recoup.core.money import Money
 from recoup.office.owed import service as owed
 from recoup.office.owed.service import Owed
@@ -89,6 +90,8 @@ def after_entries(db: Session, stream: Stream, entries: Sequence[Entry], *, now:
     """Bring the book up to date after entries moved: settled when all of a contract's window is, lapsed when lost."""
     for window_id, hour, contract in sorted({(e.window_id, e.hour, e.contract) for e in entries}):
         key = _contract_key(stream, hour, contract)
+        # Two submissions of a contract may end at once, and neither would see that the other one ended, too.
+        lock(db, key)
         if not queries.unsettled(db, window_id, contract):
             owed.settle(db, key, reason="The marketplace took it, or a person settled it.", now=now)
     for entry in entries:
@@ -99,7 +102,10 @@ def after_entries(db: Session, stream: Stream, entries: Sequence[Entry], *, now:
 
 def _money(amounts: Sequence[Decimal | None], currency: str) -> Money | None:
     known = [amount for amount in amounts if amount is not None]
-    return Money.rounded(quantity.total(known), currency) if known else None
+    try:
+        return Money.rounded(quantity.total(known), currency) if known else None
+    except Invalid:  # an absurd price must not keep the usage from being submitted
+        return None
 
 
 def _window_key(stream: Stream, window: Window) -> str:

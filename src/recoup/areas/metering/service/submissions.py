@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy.orm import Session
 
@@ -92,10 +93,12 @@ def after(db: Session, planned: Planned, result: Result, now: datetime) -> None:
     stream = _stream_of(db, entries)
     if result.state == "accepted":
         _read_answer(db, stream, entries, result.answer, now=now)
+    elif result.state == "refused":
+        for entry in entries:
+            entry.state, entry.reason = rules.refused(result.reason, handings=entry.handings)
+            entry.updated_at = now
     elif result.state != "cancelled":
-        state = {"refused": EntryState.REJECTED, "unknown": EntryState.UNKNOWN}.get(
-            result.state, EntryState.HELD
-        )
+        state = EntryState.UNKNOWN if result.state == "unknown" else EntryState.HELD
         for entry in entries:
             entry.state, entry.reason, entry.updated_at = state, result.reason, now
     else:
@@ -141,14 +144,18 @@ def _read_answer(
         entry.answer = dict(verdict.result)
         if verdict.state == "missing":
             entry.reason = verdict.reason
-            missing.append(entry)
+            if entry.submissions < rules.MOST_SUBMISSIONS:
+                missing.append(entry)
+            else:
+                entry.state = EntryState.UNKNOWN
             continue
         entry.state, entry.reason = rules.state_after(verdict, handings=entry.handings)
         entry.reference = str(verdict.result.get("id") or "") or None
     if missing:
         window = queries.window(db, missing[0].window_id)
+        pause = _SOON * 2 ** (missing[0].submissions - 1)
         if window is not None:
-            plan_entries(db, stream, window, missing, now=now, one_by_one=True, not_before=now + _SOON)
+            plan_entries(db, stream, window, missing, now=now, one_by_one=True, not_before=now + pause)
 
 
 def _tell(db: Session, stream: Stream, entries: Sequence[Entry], *, now: datetime) -> None:
@@ -188,6 +195,6 @@ def _line(stream: Stream, entry: Entry) -> Line:
 def _key(stream: Stream, window: Window, contract: str, batch: Sequence[Entry]) -> str:
     """Name a submission by what it carries: first dimension, and how often that entry was planned before."""
     first = batch[0]
-    return (
-        f"clazar:{stream.key}:{window.hour:%Y-%m-%dT%H}:{contract}:{first.dimension}:{first.submissions + 1}"
-    )
+    # Both names may hold anything, colons too.
+    name = f"{quote(contract, safe='')}:{quote(first.dimension, safe='')}"
+    return f"clazar:{stream.key}:{window.hour:%Y-%m-%dT%H}:{name}:{first.submissions + 1}"
