@@ -89,7 +89,7 @@ def test_links_to_aws_go_to_the_buckets_region(
 
 NO_BOTO3 = """
 import sys
-sys.modules["boto3"] = None
+sys.modules["botocore"] = None
 from recoup.adapters.stores import open_store
 from recoup.core.errors import Misconfigured
 open_store("/tmp")
@@ -106,7 +106,7 @@ def test_without_boto3_a_folder_works_and_s3_says_what_to_install() -> None:
 
 
 def test_a_folder_loads_nothing_of_s3() -> None:
-    program = "import sys; from recoup.adapters.stores import open_store as o; o('/tmp'); print('boto3' in sys.modules)"
+    program = "import sys; from recoup.adapters.stores import open_store as o; o('/tmp'); print('botocore' in sys.modules)"
     child = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert child.stdout.strip() == "False"
 

@@ -145,7 +145,7 @@ class Producer:
         """Put a file back that was taken away."""
         self.aside.pop(key).replace(self.root / key)
 
-    def keys(self) -> list[str]:
+    def present(self) -> list[str]:
         """Return every hour file that is there."""
         return sorted(str(path.relative_to(self.root)) for path in self._paths())
 

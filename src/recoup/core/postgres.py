@@ -115,14 +115,15 @@ class EmbeddedPostgres:
         The address is the same as before unless another program has taken the port. Raise Conflict before ``start``
         and after ``stop``.
         """
-        if self._process is None or self._address is None or not self._process.runs():
-            with _as_sentences(self._files), self._files.turn():
-                if self._users is None:
-                    raise Conflict(
-                        "This process does not use the database: it has stopped it, or not started it."
-                    )
-                return self._bring_up()
-        return self._address
+        process, address = self._process, self._address
+        if process and address and process.runs():
+            return address
+        with _as_sentences(self._files), self._files.turn():
+            if self._users is None:
+                raise Conflict(
+                    "This process does not use the database: it has stopped it, or not started it."
+                )
+            return self._bring_up()
 
     def provision(self, *, database: str) -> Roles:
         """Create the database, its owner and the application's role, or set right what is there already.

@@ -11,7 +11,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class PostgresFiles:
         """Make the folder and the one for its socket, for their owner only; what is there stays as it is."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         for folder in (self.folder, self.run):
-            if not folder.exists():
+            with suppress(FileExistsError):
                 folder.mkdir(mode=_PRIVATE)
                 _give_to_owner_of(folder.parent, folder)
 

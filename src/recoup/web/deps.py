@@ -28,7 +28,7 @@ def transaction(system: Running) -> Iterator[Session]:
         yield db
 
 
-Db = Annotated[Session, Depends(transaction)]
+Db = Annotated[Session, Depends(transaction, scope="function")]
 """A transaction that is committed before the answer leaves: what the caller reads is what stands."""
 
 

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from recoup.web.errors import problem, unforeseen
 
 LARGEST_BODY = 1_000_000
+DRAINED = 10_000_000
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 HEADERS = {
@@ -74,9 +75,10 @@ class Guard:
 
         async def bounded() -> Message:
             nonlocal read
-            message = {"type": "http.request"} if too_much else await receive()
+            message = await receive()
             read += len(message.get("body", b""))
             if too_much or read > self._largest_body:
+                await _drained(message, receive)
                 raise HTTPException(
                     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                     f"The request is larger than {self._largest_body:,} bytes.",
@@ -85,6 +87,14 @@ class Guard:
             return message
 
         return bounded
+
+
+async def _drained(message: Message, receive: Receive) -> None:
+    """Read on for a while, keeping nothing: a client that still sends would not hear why it is refused."""
+    drained = 0
+    while message.get("more_body") and drained < DRAINED:
+        message = await receive()
+        drained += len(message.get("body", b""))
 
 
 def _host(header: str) -> str:

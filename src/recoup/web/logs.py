@@ -91,14 +91,15 @@ class SharedFile(WatchedFileHandler):
         self._kept = kept
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Append a record."""
+        """Append a record, or lose it where the disk does not take it: that must not stop what was being done."""
         with suppress(OSError):
             if self._path.stat().st_size > self._largest:
                 self._move_aside()
-        super().emit(record)
+        with suppress(OSError):
+            super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-        """Lose a record rather than show a trace: the disk may be full."""
+        """Show no trace: see ``emit``."""
 
     def _move_aside(self) -> None:
         with self._path.with_name(f".{self._path.name}.lock").open("w") as lock:

@@ -140,15 +140,13 @@ class Life(RuleBasedStateMachine):
     @rule(
         stream=streams,
         back=st.integers(0, 6),
-        name=st.sampled_from(("sub-1", "sub-2", "sub-3")),
-        form=st.sampled_from(FORMS),
         broken=st.sampled_from((False, False, False, True)),
         data=st.data(),
     )
-    def a_file_arrives(
-        self, stream: str, back: int, name: str, form: str, broken: bool, data: st.DataObject
-    ) -> None:
-        """In time or late, new or in place of another."""
+    def a_file_arrives(self, stream: str, back: int, broken: bool, data: st.DataObject) -> None:
+        """In time or late, new or in place of another, whole or half."""
+        name = data.draw(st.sampled_from(("sub-1", "sub-2", "sub-3")))
+        form = data.draw(st.sampled_from(FORMS))
         records: list[Usage | str] = data.draw(
             st.lists(usages(PAYERS[stream], DIMENSIONS), min_size=1, max_size=4)
         )
@@ -168,11 +166,11 @@ class Life(RuleBasedStateMachine):
             ]
             self.producer.write(self.producer.key(stream, hour, name), body(records))
 
-    @precondition(lambda self: self.producer.keys())
+    @precondition(lambda self: self.producer.present())
     @rule(which=small, copy=st.booleans())
     def a_file_arrives_twice(self, which: int, copy: bool) -> None:
         """The same content again, under its own name or another."""
-        key = self.some(self.producer.keys(), which)
+        key = self.some(self.producer.present(), which)
         content = self.producer.cut_files.get(key, self.producer.read(key))
         folder, _, name = key.rpartition("/")
         self.producer.write(f"{folder}/copy-of-{name}" if copy else key, content)
@@ -182,10 +180,10 @@ class Life(RuleBasedStateMachine):
     def a_file_is_mended(self, which: int) -> None:
         self.producer.mend(self.some(list(self.producer.cut_files), which))
 
-    @precondition(lambda self: self.producer.keys())
+    @precondition(lambda self: self.producer.present())
     @rule(which=small)
     def a_file_vanishes(self, which: int) -> None:
-        key = self.some(self.producer.keys(), which)
+        key = self.some(self.producer.present(), which)
         self.producer.vanish(key)
 
     @precondition(lambda self: self.producer.aside)
@@ -394,7 +392,7 @@ class Life(RuleBasedStateMachine):
         assert not problems, f"{run.summary}\n" + "\n".join(problems)
 
     def withdraw_what_nobody_can_use(self) -> None:
-        for key in self.producer.keys():
+        for key in self.producer.present():
             found = count({key: self.producer.read(key)})
             if found.bad * 2 > found.records:
                 self.producer.vanish(key)

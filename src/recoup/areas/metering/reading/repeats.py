@@ -69,11 +69,9 @@ class Repeats:
             _fold(batch for batch in self._spill.batches(partition) if id(batch[0]) in wanted)
 
     def _move(self, sheet: Sheet) -> None:
-        if self.fold:
+        if any(tally.values for tally in sheet.tallies):
             self._spill = self._spill or _Spill()
             self._spill.add(sheet.tallies)
-        for tally in sheet.tallies:
-            tally.values.clear()
 
 
 class _Spill:

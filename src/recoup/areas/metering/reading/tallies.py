@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from itertools import count
-from typing import Any
+from enum import Enum
 
 import msgspec
 
@@ -23,28 +22,47 @@ from recoup.areas.metering.reading.records import (
     who_is,
 )
 from recoup.areas.metering.reading.results import FileRef, Limits, Part, Who
-from recoup.areas.metering.reading.sums import exact_sum, number
+from recoup.areas.metering.reading.sums import exact_sum, number, plain_sum
 from recoup.core.quantity import ZERO
 
 _NOTES = 20
+_MOST_RUNS = 100_000
+_WORTH_GATHERING = 64
+
+
+class Way(Enum):
+    """How repeats are met."""
+
+    COUNT = "every record counts"
+    WATCH = "every record counts, and the first that may be a repeat raises Repeated"
+    FOLD = "of repeats the largest counts"
+
+
+class Repeated(Odd):
+    """A measurement may be there twice: the file is to be read in the way that folds."""
 
 
 class Tally:
     """The measurements of one file that share contract, subscription, dimension and price.
 
-    ``values`` holds them as they were written, by identity, and ``folded`` the repeats that were left out, until
-    they are settled: added up in ``total`` and ``folded_quantity``, counted in ``records`` and ``folded_records``.
+    What counts is held as it was written, and so are the repeats that were left out (``folded``), until they are
+    settled: added up in ``total`` and ``folded_quantity``, counted in ``records`` and ``folded_records``. It is held
+    by identity in ``values`` where repeats are folded, else just ``noted``.
     """
 
     __slots__ = (
+        "_count",
+        "_gathered",
         "folded",
         "folded_quantity",
         "folded_records",
         "key",
+        "noted",
         "price",
         "price_problem",
         "price_text",
         "records",
+        "run",
         "total",
         "values",
         "who",
@@ -54,33 +72,40 @@ class Tally:
         self.key = key
         self.price_text = price_text
         self.price, self.price_problem = price_of(bytes(price_text))
-        self.values: dict[Any, msgspec.Raw] = {}
+        self.noted: list[msgspec.Raw] = []
+        self.values: dict[Identity, msgspec.Raw] = {}
         self.folded: list[msgspec.Raw] = []
+        self.run: Identity | None = None
         self.total = ZERO
         self.records = 0
         self.folded_records = 0
         self.folded_quantity = ZERO
         self.who: Who | None = None
+        self._gathered: list[bytes] = []
+        self._count = 0
 
-    def fold(self, identity: Identity | int, kept: msgspec.Raw, value: msgspec.Raw) -> None:
+    def fold(self, identity: Identity, kept: msgspec.Raw, value: msgspec.Raw) -> None:
         """Let the larger of two repeats count."""
         if value != kept and number(value) > number(kept):
             self.values[identity] = value
             value = kept
         self.folded.append(value)
 
-    def settle(self) -> None:
-        """Add up what is held, in the EXACT context; raise Odd when a value is no usable quantity."""
-        self._settled(exact_sum(self.values.values()), exact_sum(self.folded))
+    def gather(self) -> None:
+        """Copy what was noted together, and let go of the text that it stands in."""
+        if self.noted:
+            self._gathered.append(b",".join(self.noted))
+            self._count += len(self.noted)
+            self.noted.clear()
 
-    def settle_checked(self) -> None:
-        """Add up what is held, in the EXACT context; each value was judged to be usable before."""
-        self._settled(sum(map(number, self.values.values()), ZERO), sum(map(number, self.folded), ZERO))
-
-    def _settled(self, total: Decimal, folded: Decimal) -> None:
-        self.total += total
-        self.records += len(self.values)
-        self.folded_quantity += folded
+    def settle(self, add: Callable[[bytes, int], Decimal]) -> None:
+        """Add up what is held, in the EXACT context; ``values`` stay, to be compared with other tallies'."""
+        self.noted.extend(self.values.values())
+        self.gather()
+        self.total += add(b",".join(self._gathered), self._count)
+        self.records += self._count
+        self._gathered, self._count = [], 0
+        self.folded_quantity += add(b",".join(self.folded), len(self.folded))
         self.folded_records += len(self.folded)
         self.folded.clear()
 
@@ -93,35 +118,36 @@ class Tally:
 
 
 class Sheet:
-    """The tallies of one file, filled the fast or the careful way."""
+    """The tallies of one file."""
 
-    def __init__(self, file: FileRef, limits: Limits, *, fold: bool) -> None:
+    def __init__(self, file: FileRef, limits: Limits, way: Way) -> None:
         self.file = file
         self.tallies: list[Tally] = []
         self.strangers: list[Tally] = []
         """Tallies without a contract whose customer is still to be looked up."""
         self._limits = limits
-        self._fold = fold
-        self._numbers = count()
+        self._way = way
+        self._run: Identity | None = None
+        self._runs: set[Identity] = set()
         self._lanes: dict[str | None, dict[str | None, dict[str, Tally]]] = {}
         """By subscription, payer and dimension, as they are written: the tally of the price that came first."""
         self._tallies: dict[tuple[PartKey, bytes], Tally] = {}
 
-    def count(self, records: Sequence[Record]) -> None:
+    def count(self, records: Sequence[Record]) -> None:  # noqa: C901, PLR0912 - one loop, because calls cost most
         """Add decoded records, the fast way; raise Odd on one that has to be looked at.
 
         This loop is what reading costs: every line of it was measured. What is checked once per name or per tally
-        is not checked here.
+        is not checked here. Records of one pod tend to stand together, in a run: they share one identity, and where
+        repeats are only watched for, it is enough that each run is the first of its identity, and that each tally
+        gets one record of it.
         """
+        watch, fold = self._way is Way.WATCH, self._way is Way.FOLD
         payer: object = _UNSEEN
         subscription: object = _UNSEEN
         lanes: dict[str | None, dict[str, Tally]] = {}
         lane: dict[str, Tally] = {}
-        instance: str | None = None
-        pod: str | None = None
-        host: str | None = None
-        identity: Identity | int = (None, None, None)
-        fold = self._fold
+        run = self._run or (None, None, None)
+        instance, pod, host = self._run or (_UNSEEN, _UNSEEN, _UNSEEN)
         for record in records:
             if record.subscription_id != subscription:
                 subscription, payer = record.subscription_id, _UNSEEN
@@ -132,11 +158,10 @@ class Sheet:
                     lane = lanes[record.external_payer_id]
                 except KeyError:
                     lane = self._new_lane(lanes, record.external_payer_id)
-            if not fold:
-                identity = next(self._numbers)
-            elif record.pod_name != pod or record.instance_id != instance or record.host_name != host:
-                # Records of one pod tend to stand together: they share one key, which is time and memory.
-                identity = instance, pod, host = record.instance_id, record.pod_name, record.host_name
+            if record.pod_name != pod or record.instance_id != instance or record.host_name != host:
+                run = instance, pod, host = record.instance_id, record.pod_name, record.host_name
+                if watch:
+                    self._watch(run)
             try:
                 tally = lane[record.dimension]
             except KeyError:
@@ -144,19 +169,36 @@ class Sheet:
             price = record.price_per_unit
             if price is not tally.price_text and price != tally.price_text:
                 tally = self._priced(tally.key, price)
+                if watch:  # perhaps the same measurement at two prices
+                    raise Repeated
             value = record.value
-            # One look-up both finds a repeat and stores what is new.
-            kept = tally.values.setdefault(identity, value)
-            if kept is not value:
-                tally.fold(identity, kept, value)
+            if fold:
+                # One look-up both finds a repeat and stores what is new.
+                kept = tally.values.setdefault(run, value)
+                if kept is not value:
+                    tally.fold(run, kept, value)
+                continue
+            tally.noted.append(value)
+            if watch:
+                if tally.run is run:
+                    raise Repeated
+                tally.run = run
+        self._run = run if records else self._run
+        if len(self.tallies) < len(records) // 4:
+            for tally in self.tallies:
+                if len(tally.noted) >= _WORTH_GATHERING:
+                    tally.gather()
 
     def add(self, measurement: Measurement, text: bytes) -> None:
         """Add one record that was judged to be usable."""
         tally = self._priced(measurement.key, msgspec.Raw(measurement.price))
-        identity = measurement.identity if self._fold else next(self._numbers)
-        kept = tally.values.setdefault(identity, measurement.value)
-        if kept is not measurement.value:
-            tally.fold(identity, kept, measurement.value)
+        identity, value = measurement.identity, measurement.value
+        if self._way is Way.FOLD:
+            kept = tally.values.setdefault(identity, value)
+            if kept is not value:
+                tally.fold(identity, kept, value)
+        else:
+            tally.noted.append(value)
         if self.strangers:
             self.introduce(measurement, text)
 
@@ -168,15 +210,10 @@ class Sheet:
                 self.strangers.remove(tally)
                 break
 
-    def settle(self) -> None:
-        """Add up what is held; raise Odd when one of the values was no usable quantity."""
+    def settle(self, *, checked: bool) -> None:
+        """Add up what is held; raise Odd when a value is no usable quantity, unless each was checked before."""
         for tally in self.tallies:
-            tally.settle()
-
-    def settle_checked(self) -> None:
-        """Add up what is held, each of which was judged before."""
-        for tally in self.tallies:
-            tally.settle_checked()
+            tally.settle(plain_sum if checked else exact_sum)
 
     def parts(self) -> tuple[Part, ...]:
         """Return the sums, one part for each contract, subscription and dimension."""
@@ -189,6 +226,12 @@ class Sheet:
         """Return what is odd about prices; it keeps no usage from being counted."""
         wrong = [tally for tally in self.tallies if tally.price_problem]
         return tuple(_price_note(tally) for tally in wrong[:_NOTES])
+
+    def _watch(self, run: Identity) -> None:
+        # So many runs mean an unusual order, or more than memory should hold.
+        if run in self._runs or len(self._runs) == _MOST_RUNS:
+            raise Repeated
+        self._runs.add(run)
 
     def _lanes_of(self, subscription: str | None) -> dict[str | None, dict[str, Tally]]:
         if subscription not in self._lanes:

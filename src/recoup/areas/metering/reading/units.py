@@ -21,7 +21,7 @@ from recoup.areas.metering.reading.records import (
 )
 from recoup.areas.metering.reading.repeats import Repeats
 from recoup.areas.metering.reading.results import FileReading, FileRef, Limits, Quarantined
-from recoup.areas.metering.reading.tallies import Sheet
+from recoup.areas.metering.reading.tallies import Repeated, Sheet, Way
 from recoup.core.ports import BlobStore
 from recoup.core.quantity import EXACT, ZERO
 
@@ -60,13 +60,9 @@ def read_unit(
     another version by now, and whatever else the store raises.
     """
     with localcontext(EXACT), _without_gc(), Repeats(fold=fold, held=limits.held) as repeats:
-        drafts = []
-        for file in sorted(unit, key=lambda file: file.key):
-            try:
-                draft = _read_fast(store, file, repeats, limits)
-            except Odd:
-                draft = _read_carefully(store, file, repeats, limits)
-            drafts.append(draft)
+        alone = len(unit) == 1
+        files = sorted(unit, key=lambda file: file.key)
+        drafts = [_read(store, file, repeats, limits, alone=alone) for file in files]
         repeats.finish()
         keys = tuple(draft.sheet.file.key for draft in drafts)
         return tuple(draft.reading(keys) for draft in drafts)
@@ -111,9 +107,22 @@ class _Draft:
         )
 
 
-def _read_fast(store: BlobStore, file: FileRef, repeats: Repeats, limits: Limits) -> _Draft:
+def _read(store: BlobStore, file: FileRef, repeats: Repeats, limits: Limits, *, alone: bool) -> _Draft:
+    """Read one file, in the first way that does: the faster ways give up where they cannot be sure."""
+    ways = ([Way.WATCH] if alone else []) + [Way.FOLD] if repeats.fold else [Way.COUNT]
+    for way in ways:
+        try:
+            return _read_fast(store, file, repeats, limits, way)
+        except Repeated:
+            continue
+        except Odd:
+            break
+    return _read_carefully(store, file, repeats, limits)
+
+
+def _read_fast(store: BlobStore, file: FileRef, repeats: Repeats, limits: Limits, way: Way) -> _Draft:
     """Read in bulk; raise Odd when a record needs to be looked at."""
-    draft = _Draft(Sheet(file, limits, fold=repeats.fold))
+    draft = _Draft(Sheet(file, limits, way))
     sheet = draft.sheet
     with opened(store, file, limits) as source:
         for chunk in chunks(source.blocks(), FastDecoder(), key=file.key, limits=limits):
@@ -122,17 +131,17 @@ def _read_fast(store: BlobStore, file: FileRef, repeats: Repeats, limits: Limits
             if sheet.strangers:
                 _introduce(sheet, chunk)
             if repeats.full(text=len(chunk.text), records=len(chunk.records)):
-                sheet.settle()
+                sheet.settle(checked=False)
                 repeats.relieve(sheet)
         draft.sha256 = source.sha256
-    sheet.settle()
+    sheet.settle(checked=False)
     repeats.take(sheet)
     return draft
 
 
 def _read_carefully(store: BlobStore, file: FileRef, repeats: Repeats, limits: Limits) -> _Draft:
     """Read record by record, and put what cannot be used into quarantine."""
-    draft = _Draft(Sheet(file, limits, fold=repeats.fold))
+    draft = _Draft(Sheet(file, limits, Way.FOLD if repeats.fold else Way.COUNT))
     sheet = draft.sheet
     with opened(store, file, limits) as source:
         for chunk in chunks(source.blocks(), _careful, key=file.key, limits=limits):
@@ -146,10 +155,10 @@ def _read_carefully(store: BlobStore, file: FileRef, repeats: Repeats, limits: L
                     sheet.add(verdict, text)
                 draft.records += 1
             if repeats.full(text=len(chunk.text), records=len(chunk.records)):
-                sheet.settle_checked()
+                sheet.settle(checked=True)
                 repeats.relieve(sheet)
         draft.sha256 = source.sha256
-    sheet.settle_checked()
+    sheet.settle(checked=True)
     repeats.take(sheet)
     return draft
 

@@ -12,6 +12,7 @@ from recoup.areas.metering import queries
 from recoup.areas.metering.models import Entry, EntryState, Stream, Window
 from recoup.areas.metering.rules.streams import StreamConfig
 from recoup.core import quantity
+from recoup.core.db import lock
 from recoup.core.errors import Invalid
 from recoup.core.money import Money
 from recoup.office.owed import service as owed
