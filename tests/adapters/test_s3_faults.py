@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +24,8 @@ from support.certificates import make_certificate
 from support.fault_proxy import FaultProxy, Faults
 from support.scripted_http import HANG_UP, Answer, Request, ScriptedServer
 
-QUICK = Limits(connect_seconds=2, silence_seconds=1, slow_seconds=0.3, slow_bytes=1000, attempts=2)
+QUICK = Limits(connect_seconds=10, silence_seconds=10, slow_seconds=10, slow_bytes=1000, attempts=2)
+IMPATIENT = replace(QUICK, silence_seconds=1, slow_seconds=0.3)
 STAMP = {"Last-Modified": "Fri, 20 Nov 2026 10:00:00 GMT", "ETag": '"e1"'}
 
 
@@ -182,8 +184,8 @@ def test_a_slow_body_does_not_hold_a_worker() -> None:
     with ScriptedServer(trickle) as server:
         begun = time.monotonic()
         with pytest.raises(Unavailable, match=r"only \d+ bytes came"):
-            read(store_at(server))
-        assert time.monotonic() - begun < 3  # the whole body would take 200 seconds
+            read(store_at(server, limits=IMPATIENT))
+        assert time.monotonic() - begun < 15  # the whole body would take 200 seconds
 
 
 def test_a_body_that_becomes_slow_is_noticed_however_fast_it_began() -> None:
@@ -191,7 +193,7 @@ def test_a_body_that_becomes_slow_is_noticed_however_fast_it_began() -> None:
         with closing(moto.client()) as client:
             client.put_object(Bucket=moto.bucket, Key="k", Body=b"x" * 3_000_000)
         with FaultProxy(("127.0.0.1", int(moto.endpoint.rpartition(":")[2]))) as proxy:
-            store = S3Store(moto.bucket, endpoint=proxy.endpoint, limits=QUICK)
+            store = S3Store(moto.bucket, endpoint=proxy.endpoint, limits=IMPATIENT)
             with store.open("k") as body:
                 assert len(body.read(500_000)) == 500_000
                 proxy.faults = Faults(rate_down=100)
@@ -199,7 +201,7 @@ def test_a_body_that_becomes_slow_is_noticed_however_fast_it_began() -> None:
                 # What was on its way arrives at once; what comes after that comes too slowly.
                 with pytest.raises(Unavailable, match=r"only \d+ bytes came|timed out"):
                     read_on(body)
-                assert time.monotonic() - begun < 5
+                assert time.monotonic() - begun < 15
 
 
 def test_a_slow_listing_does_not_hold_a_worker() -> None:
@@ -207,8 +209,8 @@ def test_a_slow_listing_does_not_hold_a_worker() -> None:
     with ScriptedServer(Answer(200, slow.body, seconds_per_byte=0.02)) as server:
         begun = time.monotonic()
         with pytest.raises(Unavailable, match=r"only \d+ bytes came"):
-            list(store_at(server).list(""))
-        assert time.monotonic() - begun < 5
+            list(store_at(server, limits=IMPATIENT).list(""))
+        assert time.monotonic() - begun < 15
 
 
 def test_a_body_that_falls_silent_is_unavailable() -> None:
@@ -216,8 +218,8 @@ def test_a_body_that_falls_silent_is_unavailable() -> None:
     with ScriptedServer(silent) as server:
         begun = time.monotonic()
         with pytest.raises(Unavailable, match="timed out"):
-            read(store_at(server))
-        assert time.monotonic() - begun < 3
+            read(store_at(server, limits=IMPATIENT))
+        assert time.monotonic() - begun < 15
 
 
 def test_a_reader_that_takes_its_time_is_not_the_stores_fault() -> None:
@@ -408,7 +410,7 @@ def proxied() -> Iterator[tuple[FaultProxy, S3Store]]:
         sandbox.moto_in_process() as moto,
         FaultProxy(("127.0.0.1", int(moto.endpoint.rpartition(":")[2]))) as proxy,
     ):
-        yield proxy, S3Store(moto.bucket, "faults", endpoint=proxy.endpoint, limits=QUICK)
+        yield proxy, S3Store(moto.bucket, "faults", endpoint=proxy.endpoint, limits=IMPATIENT)
 
 
 @pytest.mark.parametrize(
@@ -434,7 +436,7 @@ def test_a_broken_line_is_unavailable_in_bounded_time_and_heals(
         begun = time.monotonic()
         with pytest.raises(Unavailable, match="did not answer"):
             way()
-        assert time.monotonic() - begun < 6
+        assert time.monotonic() - begun < 15
     proxy.faults = Faults()
     proxy.cut_all()
     assert read(store) == b"text"

@@ -106,7 +106,8 @@ def test_without_boto3_a_folder_works_and_s3_says_what_to_install() -> None:
 
 
 def test_a_folder_loads_nothing_of_s3() -> None:
-    program = "import sys; from recoup.adapters.stores import open_store as o; o('/tmp'); print('botocore' in sys.modules)"
+    load = "import sys; from recoup.adapters.stores import open_store; open_store('/tmp')"
+    program = f"{load}; print('botocore' in sys.modules)"
     child = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert child.stdout.strip() == "False"
 

@@ -17,7 +17,7 @@ import pytest
 
 from recoup.core.errors import Conflict
 from recoup.core.postgres import EmbeddedPostgres
-from recoup.core.postgres_files import LOG_BYTES, until
+from recoup.core.postgres_files import LOG_BYTES, PostgresFiles, until
 from recoup.core.postgres_programs import processes_of
 from support.postgres import FAST, User, end_servers, kill_server, running_cluster, server_of
 
@@ -177,6 +177,17 @@ def test_who_comes_while_the_last_one_leaves_gets_a_server(home: Path) -> None:
     with ThreadPoolExecutor(3) as crowd:
         assert sum(crowd.map(come_and_go, [home] * 3, [10] * 3)) == 30
     assert not runs(home)
+
+
+def test_starting_and_stopping_wait_for_their_turn(home: Path) -> None:
+    files, postgres = PostgresFiles(home), EmbeddedPostgres(home, settings=FAST)
+    with ThreadPoolExecutor(1) as other, EmbeddedPostgres(home, settings=FAST):
+        for step in (postgres.start, postgres.stop):
+            with files.turn():
+                done = other.submit(step)
+                with pytest.raises(TimeoutError):
+                    done.result(0.3)
+            done.result(10)
 
 
 def test_a_forked_child_does_not_stop_its_parents_server(home: Path) -> None:

@@ -90,6 +90,17 @@ def test_stopped_in_the_middle_it_takes_everything_with_it(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+def test_when_nobody_reads_on_it_ends_too(tmp_path: Path) -> None:
+    with start(tmp_path) as running:
+        assert running.stderr is not None
+        running.stderr.readline()
+        running.stderr.close()
+        running.wait(120)
+    assert running.returncode == 128 + signal.SIGPIPE
+    assert left_running(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_no_demo_made_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     mine = tmp_path / "var/demo/mine"

@@ -195,7 +195,9 @@ def test_a_cancelled_export_says_so_and_the_next_goes_on(here: Market, clazar: C
         time.sleep(2 * execution.FLUSH_EVERY)
         return False
 
-    clazar.script(faults.server_error(handled=False), path="/metering/", when=lambda asked: not codes and cancel(asked))
+    clazar.script(
+        faults.server_error(handled=False), path="/metering/", when=lambda asked: not codes and cancel(asked)
+    )
     assert export(here).code == 130
     assert codes == [0]
     clazar.clear_script()

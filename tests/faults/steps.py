@@ -16,7 +16,6 @@ import httpx2
 import psycopg
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import Pool
 
 SAID_OF_A_REQUEST = {
     "http11.send_request_headers.started": "before the request",
@@ -65,15 +64,15 @@ class Steps:
             self._act(f"{kind}: {' '.join(what.split())[:LABEL_CHARACTERS]}")
 
 
-def watch_database(steps: Steps) -> None:
-    """Count what goes to the database; call it before the first connection is opened."""
+def watch_database(steps: Steps, engine: Engine) -> None:
+    """Count what goes to the database; call it before the engine opens its first connection."""
     cursors = _counted_cursors(steps)
 
-    @event.listens_for(Pool, "connect")
+    @event.listens_for(engine, "connect")
     def _count_statements(connection: psycopg.Connection, _record: object) -> None:
         connection.cursor_factory = cursors
 
-    @event.listens_for(Engine, "commit")
+    @event.listens_for(engine, "commit")
     def _before_commit(_connection: object) -> None:
         steps.take("commit", "before")
 

@@ -32,6 +32,7 @@ class TextStore:
     def __init__(self, objects: Mapping[str, bytes], *, dribble: int = 1 << 20) -> None:
         self.objects = dict(objects)
         self.dribble = dribble
+        self.opened: list[str] = []
 
     def refs(self) -> list[FileRef]:
         """Return what a listing would say."""
@@ -41,6 +42,7 @@ class TextStore:
     def open(self, key: str, *, if_match: str | None = None) -> Iterator[BinaryIO]:
         if key not in self.objects:
             raise NotFound(f"There is no {key}.")
+        self.opened.append(key)
         body = self.objects[key]
         if if_match not in {None, _etag(body)}:
             raise Changed(f"{key} has changed.")

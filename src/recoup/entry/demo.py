@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import shutil
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -91,10 +92,17 @@ def run(
             result = _play(stack, where, screen, keep=keep, hours=hours, seed=seed)
     except Ended as ended:
         where.remove()
-        screen.say("Stopped. Nothing is left running.")
+        with suppress(OSError):
+            screen.say("Stopped. Nothing is left running.")
         return INTERRUPTED + ended.number
-    except Exception:
-        screen.say(f"It stopped; {where.folder} has the logs.")
+    except Exception as failure:
+        if isinstance(failure, OSError) and failure.errno in {
+            errno.EPIPE,
+            errno.EIO,
+        }:  # nobody listens any more
+            where.remove()
+        else:
+            screen.say(f"It stopped; {where.folder} has the logs.")
         raise
     screen.figures(result.books.figures)
     screen.say(example(result.books, result.story.plot.everything, result.story.plot.late))
@@ -170,7 +178,7 @@ def _farewell(result: Result, where: Places, screen: Screen, *, keep: bool) -> N
             style="bold green",
         )
     else:
-        screen.say("That does not add up; see the lines with a ✗.", style="bold red")
+        screen.say("That does not add up; see above.", style="bold red")
     screen.say(f"It took {result.seconds:.0f} s. Nothing is left running.")
     if result.ok and not keep:
         screen.say(f"Its folder is gone, too. To look around in one: {_program()} demo --keep")

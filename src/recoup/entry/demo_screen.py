@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -42,7 +43,7 @@ class Screen:
     """Shows what goes on. With ``aside`` it speaks on stderr, and leaves stdout to the result."""
 
     def __init__(self, *, hours: int, aside: bool) -> None:
-        self.console = Console(stderr=aside, highlight=False)
+        self.console = _Console(stderr=aside, highlight=False)
         self._lines: deque[tuple[str, str]] = deque(maxlen=LINES)
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -62,7 +63,8 @@ class Screen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.rest()
+        with suppress(OSError):  # the terminal may be gone, which must not keep the rest from ending
+            self.rest()
 
     def say(self, text: str, *, style: str = "") -> None:
         """Print a line that stays."""
@@ -105,8 +107,9 @@ class Screen:
 
     def checks(self, checks: Sequence[Check]) -> None:
         """Print what was compared, and where it differs."""
+        yes, no = ("✓", "✗") if self.console.encoding.startswith("utf") else ("ok", "NO")
         for check in checks:
-            self.say(f"{'✓' if check.ok else '✗'} {check.what}", style="green" if check.ok else "bold red")
+            self.say(f"{yes if check.ok else no} {check.what}", style="green" if check.ok else "bold red")
             for problem in check.problems[:10]:
                 self.say(f"    {problem}")
             if len(check.problems) > 10:  # noqa: PLR2004 - a screenful
@@ -119,3 +122,9 @@ class Screen:
             for level, text in self._lines
         ]
         return Group(self._bar, *below)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let it be known: rich would end the process here, and leave the others running."""
+        raise  # noqa: PLE0704 - called where rich has caught it

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
@@ -108,7 +110,7 @@ def test_any_split_over_files_gives_the_same_totals(placed: Placed, turn: int, o
 def test_counted_folded_and_quarantined_make_up_the_whole(placed: Placed, way: Way) -> None:
     readings = way.read(placed)
     parts = [part for reading in readings for part in reading.parts]
-    usable = sum((Fraction(part.quantity + part.folded_quantity) for part in parts), Fraction(0))
+    usable = sum((Fraction(part.quantity) + Fraction(part.folded_quantity) for part in parts), Fraction(0))
     # Without folding, every usable value is one of a part.
     assert usable == sum(
         (each.quantity for each in expected(_files(placed), fold=False).parts.values()), Fraction(0)
@@ -136,18 +138,73 @@ def test_the_fast_way_and_the_careful_way_agree(placed: Placed, way: Way) -> Non
             )
 
 
+def _pods(count: int) -> list[Tokens]:
+    """Make records in the vendor's order: all dimensions of one pod, then the next."""
+    return [
+        {
+            "subscriptionId": '"s"',
+            "externalPayerId": '"c"',
+            "instanceId": f'"i{pod // 10}"',
+            "podName": f'"p{pod % 10}"',
+            "dimension": f'"{dimension}"',
+            "value": value,
+            "pricePerUnit": price,
+        }
+        for pod in range(count)
+        for dimension, value, price in (("cpu_core_hours", "1.5", "0.2"), ("own", "10737418240", "0.05"))
+    ]
+
+
 @pytest.mark.parametrize("style", ["array", "lines"])
-def test_ordinary_records_go_the_fast_way(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow reader would pass every other test here."""
-    monkeypatch.setattr(units, "_read_carefully", None)
-    record = {"externalPayerId": '"c"', "subscriptionId": '"s"', "dimension": '"own"', "value": "1.5"}
-    pods = [record | {"podName": f'"p{pod}"', "pricePerUnit": "0.05"} for pod in range(1_000)]
-    (reading,) = read_all(
-        TextStore({"k": written([*pods, *pods, record], style=style)}), limits=Limits(chunk=5_000)
-    )
-    (part,) = reading.parts
-    assert (part.quantity, part.records, part.folded_records) == (Decimal("1501.5"), 1_001, 1_000)
-    assert (part.amount, part.unpriced) == (Decimal(75), Decimal("1.5"))
+@pytest.mark.parametrize(
+    ("more", "times", "cpu"),
+    [
+        ([], 1, 1_500),
+        ([{"value": "9"}], 2, Decimal("1507.5")),
+        ([{"pricePerUnit": "0.3", "podName": '"new"'}], 2, Decimal("1501.5")),
+        ([{"externalPayerId": '"other"'}], 2, 1_500),
+        ([{"value": "-9", "podName": '"new"'}], 2, 1_500),
+        ([{"value": "9"}, {"value": '"9"'}], 3, Decimal("1507.5")),
+    ],
+    ids=["usual", "a repeat", "two prices", "two payers", "a bad one", "a repeat and a bad one"],
+)
+def test_a_file_is_read_again_only_where_there_is_something_to_look_at(
+    style: str, more: list[Tokens], times: int, cpu: Decimal
+) -> None:
+    some = _pods(1_000)
+    store = TextStore({"k": written([*some, *(some[0] | change for change in more)], style=style)})
+    (reading,) = read_all(store, limits=Limits(chunk=5_000))
+    assert store.opened == ["k"] * times
+    parts = {(part.contract, part.dimension): part for part in reading.parts}
+    assert (parts["c", "cpu_core_hours"].quantity, parts["c", "own"].quantity) == (cpu, 10737418240 * 1_000)
+    assert reading.records == 2_000 + len(more)
+
+
+def test_a_file_that_is_not_folded_is_read_once_whatever_repeats() -> None:
+    store = TextStore({"k": written(_pods(500) * 3)})
+    (reading,) = read_all(store, fold=False, limits=Limits(chunk=5_000, held=100_000))
+    assert store.opened == ["k"]
+    assert {part.dimension: part.quantity for part in reading.parts} == {
+        "cpu_core_hours": 2_250,
+        "own": 10737418240 * 1_500,
+    }
+
+
+def test_a_reading_process_imports_little() -> None:
+    """Each child pays for its imports when it starts, and there is one for each processor."""
+    code = "import sys, recoup.areas.metering.reading.child; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {
+        "sqlalchemy",
+        "pydantic",
+        "fastapi",
+        "psycopg",
+        "boto3",
+        "tempfile",
+        "asyncio",
+        "multiprocessing",
+    }
+    assert not heavy & set(done.stdout.split())
 
 
 def test_files_that_share_a_subscription_are_read_as_one_unit() -> None:

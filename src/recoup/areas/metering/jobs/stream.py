@@ -123,6 +123,7 @@ class StreamExport:
             if unavailable == UNAVAILABLE_IN_A_ROW:
                 raise Unavailable(gathered.problem)
             run.progress(number, len(due), config.key)
+        self._save_state()  # an earlier run may have died between taking an hour and saying so
         self._recheck(store)
 
     def _open_windows(self, store: BlobStore) -> None:
@@ -279,8 +280,8 @@ class StreamExport:
             return
         with self._run.transaction() as db:
             last = queries.contiguous_until(db, self._stream.id)
-        if last is not None:
-            state_files.write(self._state_file, self._config.key, last, now=self._system.clock())
+        now = self._system.clock()
+        if last is not None and state_files.write(self._state_file, self._config.key, last, now=now):
             self._run.log(f"Saved state to {self._state_file}")
 
     def _recheck(self, store: BlobStore) -> None:

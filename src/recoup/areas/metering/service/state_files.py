@@ -63,14 +63,19 @@ def read(text: str, *, stream: str | None, name: str) -> list[OldState]:
     return states
 
 
-def write(path: Path, stream: str, last_hour: datetime, *, now: datetime) -> None:
-    """Bring the hourly state file up to date for one stream, whole or not at all; other streams in it stay."""
+def write(path: Path, stream: str, last_hour: datetime, *, now: datetime) -> bool:
+    """Bring the hourly state file up to date for one stream, whole or not at all; other streams in it stay.
+
+    Say whether there was anything to change.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         document = {}
     except ValueError as error:
         raise Invalid(f"{path} is not JSON: {error}.", fix="Move it away; nothing in it is needed.") from None
+    if (document.get(stream) or {}).get(_HOURLY) == wire_time(last_hour):
+        return False
     document[stream] = {_HOURLY: wire_time(last_hour), "last_updated": wire_time(now)}
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -79,6 +84,7 @@ def write(path: Path, stream: str, last_hour: datetime, *, now: datetime) -> Non
         file.flush()
         os.fsync(file.fileno())
     Path(part).replace(path)
+    return True
 
 
 def _hourly(stream: str, value: Mapping[str, Any], name: str) -> OldState:

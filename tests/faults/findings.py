@@ -1,0 +1,150 @@
+"""What must hold after kills and one normal run: each finding is a sentence, and there should be none."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from faults.kill_sweep import HOURS, SERVICE, Name, Trial
+from recoup.areas.metering.models import Entry, Remainder, Stream, Window
+from recoup.core.system import System
+from recoup.office.jobs.models import Run
+from recoup.office.outbox.models import Delivery
+from recoup.office.owed.models import OwedItem
+from support import checkers
+
+
+@dataclass
+class Tally:
+    """What a sweep came upon, in numbers."""
+
+    points: int = 0
+    steps: int = 0
+    lost: int = 0
+    doubled: int = 0
+    unknown: int = 0
+    found_there: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    places: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+    def note(self, outcome: dict[str, Any], trial: Trial, problems: Iterable[str]) -> None:
+        """Count one kill point and what was found after it."""
+        label = outcome.get("at", "")
+        self.points += 1
+        self.kinds[label.partition(":")[0]] += 1
+        self.places.add(label)
+        self.problems += [f"{label or outcome}: {problem}" for problem in problems]
+        self.unknown += trial.under_way.total()
+        with trial.scenario.system.sessions.begin() as db:
+            self.lost += sum(1 for _ in missing(db, trial))
+            self.doubled += sum(times for _, times in sent_needlessly(db, trial))
+            self.found_there += len(_found_there(db))
+
+    def line(self) -> str:
+        """Say it in one line."""
+        kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self.kinds.items()))
+        return (
+            f"{self.points} kill points of {self.steps} steps ({kinds}; {len(self.places)} places): lost {self.lost}, "
+            f"doubled {self.doubled}, unknown at the kill {self.unknown}, of them {self.found_there} were there already"
+        )
+
+
+def after(trial: Trial, system: System, run: Run) -> list[str]:
+    """Return everything that is not as it should be after a normal run."""
+    well = run.state == "succeeded" and not run.needs_person
+    found = [] if well else [f"the run {run.state}: {run.summary}"]
+    found += checkers.everything(system, trial.clazar.ledger, trial.scenario.usages.counts)
+    with system.sessions.begin() as db:
+        found += checkers.nothing_is_open(db)
+        found += missing(db, trial)
+        found += _ledgers_agree(db, trial)
+        found += (f"{key} was handed over {times} times too often" for key, times in sent_needlessly(db, trial))
+        found += _unknown_only_under_way(db, trial)
+        found += _nothing_moves(db)
+        found += _everybody_told(db, trial)
+    found += _state_file(trial)
+    return found + checkers.journal_is_whole(system, system.clock())
+
+
+def missing(db: Session, trial: Trial) -> Iterator[str]:
+    """C-sum from end to end: what is billed at Clazar and carried here is what was used, to the last digit."""
+    sums: dict[Name, Decimal] = defaultdict(Decimal)
+    for row in trial.clazar.ledger:
+        sums[row.contract_id, row.dimension] += Decimal(row.quantity)
+    for rest in db.scalars(select(Remainder)):
+        sums[rest.contract, rest.dimension] += rest.carried
+    expected = trial.scenario.usages.billed
+    for name in sorted({*sums, *expected}):
+        if sums.get(name) != expected.get(name):
+            yield f"{name}: {sums.get(name)} billed and carried, {expected.get(name)} used"
+
+
+def sent_needlessly(db: Session, trial: Trial) -> Iterator[tuple[str, int]]:
+    """Yield deliveries whose bytes Clazar was given more often than kills left their fate open, and how often."""
+    # A request that a kill cut off holds no records.
+    whole = (one for one in trial.clazar.asked("/metering/") if one.records and one.token is not None)
+    sent = Counter(request.body for request in whole)
+    for delivery in db.scalars(select(Delivery).where(Delivery.channel == "clazar")):
+        times = sent.pop(delivery.payload, 0) - 1 - trial.under_way[delivery.key]
+        if times > 0:
+            yield delivery.key, times
+    for number in sent.values():
+        yield "something that was never planned", number
+
+
+def _ledgers_agree(db: Session, trial: Trial) -> Iterator[str]:
+    named = select(Entry.contract, Entry.dimension, Entry.hour, Entry.quantity).where(Entry.state == "accepted")
+    ours = {((contract, dimension, hour), quantity) for contract, dimension, hour, quantity in db.execute(named)}
+    theirs = {(row.key, Decimal(row.quantity)) for row in trial.clazar.ledger}
+    if ours != theirs or len(theirs) != len(trial.clazar.ledger):
+        yield f"our ledger and theirs differ in {sorted(ours ^ theirs)}"
+    hours = db.scalars(select(Window.hour).where(Window.state == "taken").order_by(Window.hour)).all()
+    if tuple(hours) != HOURS:
+        yield f"the hours {hours} were taken"
+
+
+def _unknown_only_under_way(db: Session, trial: Trial) -> Iterator[str]:
+    for key, handings in db.execute(select(Delivery.key, Delivery.handings)):
+        if handings - 1 > trial.under_way[key]:
+            yield f"{key} passed the fence {handings} times, and was beyond it at {trial.under_way[key]} kills"
+    for key in _found_there(db):
+        if not trial.under_way[key]:
+            yield f"{key} was at Clazar already, and was not under way at a kill"
+
+
+def _found_there(db: Session) -> set[str]:
+    statement = select(Delivery.key).join(Entry, Entry.submission_id == Delivery.id)
+    return set(db.scalars(statement.where(Entry.reason.startswith("Clazar had it already"))))
+
+
+def _nothing_moves(db: Session) -> Iterator[str]:
+    for run in db.scalars(select(Run).where(Run.state.in_(["queued", "running"]))):
+        yield f"run {run.id} is {run.state}"
+    for delivery in db.scalars(select(Delivery).where(Delivery.state != "accepted")):
+        yield f"{delivery.key} is {delivery.state}: {delivery.reason}"
+    for stream in db.scalars(select(Stream).where(Stream.lease_until > func.now())):
+        yield f"{stream.key} is still leased to {stream.lease_run}"
+    for item in db.scalars(select(OwedItem).where(OwedItem.state != "settled")):
+        yield f"{item.key} is {item.state}"
+
+
+def _everybody_told(db: Session, trial: Trial) -> Iterator[str]:
+    planned = db.scalars(select(Delivery.key).where(Delivery.channel == "mail")).all()
+    written = list((trial.home / "var" / "mail").glob("*.eml"))
+    if not planned or len(written) != len(planned):
+        yield f"{len(planned)} mails were planned, and {len(written)} were written"
+
+
+def _state_file(trial: Trial) -> Iterator[str]:
+    state = json.loads((trial.home / "state" / "state.json").read_text(encoding="utf-8"))
+    last = f"{max(HOURS):%Y-%m-%dT%H:%M:%SZ}"
+    if state[SERVICE.stream]["last_processed_hour"] != last:
+        yield f"the state file says {state}, and {last} was taken"
