@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -100,15 +100,17 @@ def composed(
 ) -> Iterator[System]:
     """Yield the system on a database that is there already; ``channels`` stand in for the real ones in tests."""
     engine = connect(databases.app_url, pool_size=max(10, settings.process.worker_threads + 8))
-    try:
+    with ExitStack() as stack:
+        stack.callback(engine.dispose)
         wait_until_ready(engine, seconds=60)
         schema.upgrade(databases.owner_url, app_url=databases.app_url)
         system = _system(settings, databases, engine, clock=clock, channels=channels)
+        for channel in system.ports.channels.values() if channels is None else ():
+            if close := getattr(channel, "close", None):  # one that keeps connections open
+                stack.callback(close)
         with system.sessions.begin() as db:
             jobs.set_up(db, system.parts.jobs, tell=settings.mail.alerts, now=clock())
         yield system
-    finally:
-        engine.dispose()
 
 
 def _system(

@@ -232,3 +232,18 @@ def test_ctrl_c_stops_an_export_in_good_order(tmp_path: Path) -> None:
         assert recoup(tmp_path, "metering", "export", **told).returncode == 0
         hours = [row.start_time for row in clazar.ledger]
         assert len(set(hours)) == 6
+
+
+def test_a_second_ctrl_c_waits_for_nothing(tmp_path: Path) -> None:
+    with ClazarStandIn(clock=lambda: datetime.now(UTC)) as clazar:
+        told = usage(tmp_path, clazar)
+        clazar.script(faults.slow(30), path="/metering/", times=None)
+        with running(tmp_path, "metering", "export", env=told) as export:
+            export.wait(lambda: "Sending " in export.said())
+            export.process.send_signal(signal.SIGINT)
+            export.wait(lambda: "It stops at its next step." in export.said())
+            begun = time.monotonic()
+            assert export.stop(signal.SIGINT) == 130
+            assert time.monotonic() - begun < 15
+            assert left_of(export) == []
+            assert "Traceback" not in export.said()

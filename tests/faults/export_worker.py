@@ -1,8 +1,8 @@
 """A process that exports in children of its own, one per line on its standard input, each ended at the step it names.
 
-It imports everything and exports once by itself, then forks: a child costs milliseconds, and starts warm. Its first line
-is the house to warm up in; each later one is an order of JSON (see ``Order``), answered by another: ``ended`` (the
-child's exit status, negative for a signal), ``at`` (the label of the step at which it happened), ``steps`` and
+It imports everything and exports once by itself, then forks: a child costs milliseconds, and starts warm. Its first
+line is the house to warm up in; each later one is an order of JSON (see ``Order``), answered by another: ``ended``
+(the child's exit status, negative for a signal), ``at`` (the label of the step at which it happened), ``steps`` and
 ``kinds`` where the child came to an end by itself, and ``error`` where that end was a failure.
 """
 
@@ -19,14 +19,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from faults.steps import Steps, watch_database, watch_files, watch_requests
 from recoup import app
 from recoup.core.system import Ports, System
 from recoup.core.workers import worker_name
 from recoup.office.jobs import execution
 from recoup.office.jobs.models import Run
 from recoup.office.outbox import handover
-
-from faults.steps import Steps, watch_database, watch_files, watch_requests
 from support.postgres import kill_server
 
 
@@ -47,7 +46,7 @@ class House:
 
 @dataclass(frozen=True)
 class Order:
-    """What one child does in a house: at step ``at`` (0: never) it kills itself, or the Postgres whose home is ``server``."""
+    """What one child does in a house: at step ``at`` (0: never) it kills itself, or the Postgres of home ``server``."""
 
     house: House
     at: int

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -37,11 +37,11 @@ class Tally:
 
     def note(self, outcome: dict[str, Any], trial: Trial, problems: Iterable[str]) -> None:
         """Count one kill point and what was found after it."""
-        label = outcome.get("at", "")
+        label = outcome["at"]
         self.points += 1
         self.kinds[label.partition(":")[0]] += 1
         self.places.add(label)
-        self.problems += [f"{label or outcome}: {problem}" for problem in problems]
+        self.problems += [f"{label}: {problem}" for problem in problems]
         self.unknown += trial.under_way.total()
         with trial.scenario.system.sessions.begin() as db:
             self.lost += sum(1 for _ in missing(db, trial))
@@ -56,6 +56,22 @@ class Tally:
             f"doubled {self.doubled}, unknown at the kill {self.unknown}, of them {self.found_there} were there already"
         )
 
+    def numbers(self) -> dict[str, Any]:
+        """Return it as JSON values, for the way from one process of pytest to another."""
+        return {**asdict(self), "kinds": dict(self.kinds), "places": sorted(self.places)}
+
+    @classmethod
+    def sum(cls, all_numbers: Iterable[dict[str, Any]]) -> Self:
+        """Add up several sweeps of the same steps."""
+        total = cls()
+        for numbers in all_numbers:
+            for name in ("points", "lost", "doubled", "unknown", "found_there"):
+                setattr(total, name, getattr(total, name) + numbers[name])
+            total.steps = max(total.steps, numbers["steps"])
+            total.kinds.update(numbers["kinds"])
+            total.places.update(numbers["places"])
+        return total
+
 
 def after(trial: Trial, system: System, run: Run) -> list[str]:
     """Return everything that is not as it should be after a normal run."""
@@ -66,7 +82,9 @@ def after(trial: Trial, system: System, run: Run) -> list[str]:
         found += checkers.nothing_is_open(db)
         found += missing(db, trial)
         found += _ledgers_agree(db, trial)
-        found += (f"{key} was handed over {times} times too often" for key, times in sent_needlessly(db, trial))
+        found += (
+            f"{key} was handed over {times} times too often" for key, times in sent_needlessly(db, trial)
+        )
         found += _unknown_only_under_way(db, trial)
         found += _nothing_moves(db)
         found += _everybody_told(db, trial)
@@ -101,8 +119,12 @@ def sent_needlessly(db: Session, trial: Trial) -> Iterator[tuple[str, int]]:
 
 
 def _ledgers_agree(db: Session, trial: Trial) -> Iterator[str]:
-    named = select(Entry.contract, Entry.dimension, Entry.hour, Entry.quantity).where(Entry.state == "accepted")
-    ours = {((contract, dimension, hour), quantity) for contract, dimension, hour, quantity in db.execute(named)}
+    named = select(Entry.contract, Entry.dimension, Entry.hour, Entry.quantity).where(
+        Entry.state == "accepted"
+    )
+    ours = {
+        ((contract, dimension, hour), quantity) for contract, dimension, hour, quantity in db.execute(named)
+    }
     theirs = {(row.key, Decimal(row.quantity)) for row in trial.clazar.ledger}
     if ours != theirs or len(theirs) != len(trial.clazar.ledger):
         yield f"our ledger and theirs differ in {sorted(ours ^ theirs)}"

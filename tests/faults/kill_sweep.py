@@ -1,4 +1,4 @@
-"""What a kill sweep needs: one small export that can be begun anew a thousand times, killed at any step, and repeated."""
+"""What a kill sweep needs: one small export that can be begun anew as often as need be, and killed at any step."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Usages:
 
 
 def lay_out(folder: Path, hours: Sequence[datetime] = HOURS) -> Usages:
-    """Write one stream's hours: a small contract of the generator's, a wide one of ours, and usage without a contract."""
+    """Write one stream's hours: a small contract of the generator's, a wide one of ours, and usage without any."""
     folder.mkdir(parents=True)
     world = UsageWorld(SEED, [SERVICE], mix=MIX)
     billed: dict[Name, Decimal] = defaultdict(Decimal)
@@ -189,7 +189,9 @@ class Scenario:
         for table in tables:
             self._server.execute(f"create table at_first.{table} as table public.{table}")
         deleted = [f"delete from public.{table}" for table in tables]
-        copied = [f"insert into public.{table} overriding system value table at_first.{table}" for table in tables]
+        copied = [
+            f"insert into public.{table} overriding system value table at_first.{table}" for table in tables
+        ]
         # No trigger and no foreign key speaks up meanwhile.
         self._put_back = "; ".join(["set session_replication_role = replica", *deleted, *copied])
 

@@ -27,7 +27,7 @@ SAID_OF_A_REQUEST = {
 NAMES_OF_FILES = {"os.rename": "rename", "os.link": "link", "os.remove": "remove"}
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 PING = ";"
-"""What SQLAlchemy's pool says to a connection to hear whether it lives: not a statement of ours, and it does nothing."""
+"""What SQLAlchemy's pool says to a connection to hear whether it lives: no statement of ours, and it does nothing."""
 LABEL_CHARACTERS = 70
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recoup.core.downloads import attachment
 from recoup.core.ids import new_id
 from recoup.office.files import rules
 
@@ -69,7 +70,7 @@ def test_names_as_they_come_in(name: str, clean: str) -> None:
 @given(nasty)
 def test_a_header_is_one_line_of_ascii_that_gives_the_name_back(name: str) -> None:
     clean = rules.clean_name(name)
-    header = rules.content_disposition(clean)
+    header = attachment(clean)
     found = re.fullmatch(r"attachment; filename=\"([ -~]+)\"; filename\*=UTF-8''([!-~]+)", header)
     assert found
     assert not set(found[1]) & set('"\\%')
@@ -78,13 +79,10 @@ def test_a_header_is_one_line_of_ascii_that_gives_the_name_back(name: str) -> No
 
 
 def test_a_browser_that_knows_only_ascii_gets_a_name_too() -> None:
-    assert rules.content_disposition("Übersicht 100%.csv") == (
+    assert attachment("Übersicht 100%.csv") == (
         "attachment; filename=\"Ubersicht 100_.csv\"; filename*=UTF-8''%C3%9Cbersicht%20100%25.csv"
     )
-    assert (
-        rules.content_disposition("报告")
-        == "attachment; filename=\"file\"; filename*=UTF-8''%E6%8A%A5%E5%91%8A"
-    )
+    assert attachment("报告") == "attachment; filename=\"file\"; filename*=UTF-8''%E6%8A%A5%E5%91%8A"
 
 
 @pytest.mark.parametrize(

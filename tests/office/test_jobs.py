@@ -477,4 +477,4 @@ def test_a_run_state_is_one_of_few(system: System, job: Job) -> None:
     run = start(system, job)
     with pytest.raises(Exception, match="ck_runs_state"), system.sessions.begin() as db:
         db.execute(update(Run).where(Run.id == run.id).values(state="somewhere"))
-    assert RunState.QUEUED == reload(system, run).state
+    assert reload(system, run).state == RunState.QUEUED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 import threading
 import time
@@ -21,7 +22,7 @@ from recoup import app
 from recoup.core.system import System
 from recoup.entry.ending import ended
 from recoup.entry.server import address_of, listener, server_of
-from recoup.web import keys
+from recoup.web import keys, logs
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def typed(system: System, *words: str) -> Said:
 def captured(work: Callable[[], object]) -> Said:
     """Do a command's work as ``recoup`` does, and keep what it prints."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
-    with redirect_stdout(out), redirect_stderr(err):
+    with redirect_stdout(out), redirect_stderr(err), logging_as_it_was():
         code = ended(work)
         sys.stdout.flush()
     texts = []
@@ -58,6 +59,23 @@ def captured(work: Callable[[], object]) -> Said:
         stream.flush()
         texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
     return Said(code, *texts)
+
+
+@contextmanager
+def logging_as_it_was() -> Iterator[None]:
+    """Undo afterwards what a command set up for its own process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in logs.NOISY}
+    try:
+        yield
+    finally:
+        for handler in [one for one in root.handlers if one not in handlers]:
+            root.removeHandler(handler)
+            handler.close()
+        root.setLevel(level)
+        for name, was in levels.items():
+            logging.getLogger(name).setLevel(was)
 
 
 @contextmanager

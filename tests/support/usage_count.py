@@ -22,7 +22,8 @@ class NotWhole(Exception):
 @dataclass
 class Count:
     """The figures of one hour. ``measured`` and ``amounts`` are by (contract, dimension), ``unbilled`` by
-    (subscription, dimension); an amount is there only where some measurement has a price."""
+    (subscription, dimension); an amount is there only where some measurement has a price.
+    """
 
     records: int = 0
     bad: int = 0

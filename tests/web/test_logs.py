@@ -11,19 +11,15 @@ from threading import Thread
 import pytest
 
 from recoup.web import logs
+from support.doors import logging_as_it_was
 
 log = logging.getLogger("recoup.test")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield tmp_path
-    for handler in [one for one in root.handlers if one not in handlers]:
-        root.removeHandler(handler)
-        handler.close()
-    root.setLevel(level)
+    with logging_as_it_was():
+        yield tmp_path
 
 
 def test_a_trace_is_in_the_file_and_not_on_the_terminal(

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 
 from recoup.adapters import s3_client
 from recoup.adapters.blob_keys import check_new
-from recoup.adapters.download_names import attachment
 from recoup.adapters.s3_client import FAILURES, Limits
+from recoup.core.downloads import attachment
 from recoup.core.errors import Changed, Conflict, Invalid, Misconfigured, RecoupError, Unavailable
 from recoup.core.ports import BlobInfo
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import cyclopts
 from cyclopts import Group
 
-from recoup.entry.ending import ended, stop_in_good_order
+from recoup.entry.ending import SIGNALLED, ended, leave_at_once, stop_in_good_order
 
 RUN = Group("Run", sort_key=1)
 LOOK = Group("Look, and settle", sort_key=2)
@@ -50,7 +50,10 @@ PARTS = {
 def main(tokens: Sequence[str] | None = None) -> int:
     """Run one command; return the process's exit code."""
     stop_in_good_order()
-    return ended(lambda: root()(sys.argv[1:] if tokens is None else tokens))
+    code = ended(lambda: root()(sys.argv[1:] if tokens is None else tokens))
+    if code > SIGNALLED:
+        leave_at_once(code)
+    return code
 
 
 def root() -> cyclopts.App:

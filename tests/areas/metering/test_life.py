@@ -371,7 +371,6 @@ class Life(RuleBasedStateMachine):
         self.withdraw_what_nobody_can_use()
         for turn in range(12):
             self.clock.now = max(self.clock.now, self.latest) + timedelta(minutes=65)
-            self.latest = self.clock.now
             self.producer.mark(dict.fromkeys((AWS, GCP), self.clock()))
             end_leases(self.system)
             run = self.export(self.system)
@@ -414,6 +413,7 @@ class Life(RuleBasedStateMachine):
     def finished(self, *runs: Run) -> None:
         """Count the files of the windows that were taken now; nothing has touched the files meanwhile."""
         self.worked = True
+        self.latest = max(self.latest, self.clock())
         for run in runs:
             assert "unforeseen" not in run.summary, run.summary
         with self.system.sessions.begin() as db:

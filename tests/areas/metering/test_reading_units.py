@@ -267,7 +267,7 @@ def test_a_price_that_is_none_is_noted_and_the_usage_counts() -> None:
     (part,) = reading.parts
     assert (part.quantity, part.amount, part.unpriced) == (8, 1, 6)
     (note,) = reading.notes
-    assert note.startswith("1 records of c, d, have a pricePerUnit that is not a number")
+    assert note.startswith("In 1 record(s) of c, d, the pricePerUnit is not a number: ")
     assert '"free"' in note
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, BinaryIO
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
+from recoup.core.downloads import attachment
 from recoup.core.errors import Forbidden
 from recoup.core.ids import parse_id
 from recoup.core.system import System
@@ -43,7 +44,7 @@ def download(
             # Set here and not as media_type, to which Starlette would add a charset that nobody knows.
             "Content-Type": file.media_type,
             "Content-Length": str(file.size),
-            "Content-Disposition": rules.content_disposition(file.name),
+            "Content-Disposition": attachment(file.name),
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Referrer-Policy": "no-referrer",

@@ -8,16 +8,15 @@ import hmac
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
 from uuid import UUID
 
+from recoup.core.downloads import UNNAMED
 from recoup.core.errors import Invalid
 
 PREFIX = "files/"
 LONGEST_NAME = 200
 LONGEST_EXTENSION = 10
 LONGEST_LINK = timedelta(days=7)
-UNNAMED = "file"
 BINARY = "application/octet-stream"
 
 MOST_ORPHANS = 1_000
@@ -27,8 +26,6 @@ _KEY = re.compile(r"files/[0-9]{4}/[0-9]{2}/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9
 _TOKEN = r"[A-Za-z0-9!#$&^_.+-]{1,100}"  # noqa: S105 - the token of RFC 9110, no secret
 _MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(?:; ?{_TOKEN}={_TOKEN}){{0,3}}")
 _UNSAFE_IN_NAMES = str.maketrans(dict.fromkeys('<>:"|?*', "_"))
-_UNSAFE_IN_FALLBACK = re.compile(r"[^A-Za-z0-9 !#$&()+,\-.=@\[\]^_{}~]")
-_ATTRIBUTE_CHARACTERS = "!#$&+^`|"  # with letters, digits and -._~ those that RFC 8187 leaves as they are
 
 
 def clean_name(name: str) -> str:
@@ -97,13 +94,6 @@ def lifetime(expires_in: timedelta) -> timedelta:
             f"A link cannot live for {expires_in}.", fix="Choose between one second and seven days."
         )
     return expires_in
-
-
-def content_disposition(name: str) -> str:
-    """Return the header that makes a browser save a file as ``name`` (RFC 6266, RFC 8187)."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    fallback = _UNSAFE_IN_FALLBACK.sub("_", plain).strip() or UNNAMED
-    return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{quote(name, safe=_ATTRIBUTE_CHARACTERS)}"
 
 
 def _text_of(digest: bytes) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import queue
 import threading
 from contextlib import suppress
 from typing import Any
@@ -23,25 +25,26 @@ def run_here(system: System, job: Job, params: dict[str, Any], *, actor: str) ->
     The first Ctrl-C asks it to stop at its next step, so that it ends in good order; the second raises
     KeyboardInterrupt and leaves it as a kill would, which loses nothing.
     """
-    ended: list[Run | BaseException] = []
-    thread = threading.Thread(
-        target=lambda: ended.append(_outcome(system, job, params, actor)), name=job.name, daemon=True
-    )
-    thread.start()
+    ended: queue.SimpleQueue[Run | BaseException] = queue.SimpleQueue()
+    work = functools.partial(_outcome, system, job, params, actor)
+    threading.Thread(target=lambda: ended.put(work()), name=job.name, daemon=True).start()
     asked_to_stop = False
     with Bars() as bars:
-        while thread.is_alive():
+        while True:
             try:
-                thread.join(LOOK_EVERY)
+                result = ended.get(timeout=LOOK_EVERY)
+            except queue.Empty:
                 if bars.drawn:
                     _draw(bars, system, job)
+                continue
             except KeyboardInterrupt:
                 if asked_to_stop:
                     raise
                 asked_to_stop = True
                 output.note("It stops at its next step. Press Ctrl-C again to stop at once.")
                 _ask_to_stop(system, job, actor)
-    result = ended[0]
+                continue
+            break
     if isinstance(result, BaseException):
         raise result
     return result

@@ -15,9 +15,9 @@ from recoup.areas.metering.reading.results import Who
 from recoup.core.quantity import problem_with
 
 NAME_LENGTH = 200
+NUMBER_LENGTH = 200
 NO_PRICE = msgspec.Raw(b"")
 
-_NUMBER_LENGTH = 200
 _EXCERPT = 300
 _PRICE_INTEGER_DIGITS = 12
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -241,8 +241,8 @@ def _number(text: bytes) -> tuple[Decimal | None, str | None]:
     """Read a quantity as written: the number where it can be read, and what keeps it from being used."""
     if text[:1] not in _NUMBER_START:
         return None, "is not a number"
-    if len(text) > _NUMBER_LENGTH:
-        return None, f"is written with more than {_NUMBER_LENGTH} characters"
+    if len(text) > NUMBER_LENGTH:
+        return None, f"is written with more than {NUMBER_LENGTH} characters"
     try:
         value = Decimal(text.decode())
         problem = problem_with(value)

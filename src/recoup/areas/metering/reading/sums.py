@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from recoup.areas.metering.reading.records import Odd
+from recoup.areas.metering.reading.records import NUMBER_LENGTH, Odd
 from recoup.core.quantity import FRACTION_DIGITS, INTEGER_DIGITS, ZERO
 
 _LARGEST = 10**INTEGER_DIGITS
@@ -62,7 +62,7 @@ def plain_sum(text: bytes, count: int) -> Decimal:  # noqa: ARG001 - as exact_su
 
 def _sum_unusual(text: bytes, unusual: bytes) -> Decimal:
     """Add up numbers some of which have a sign or an exponent."""
-    if unusual.strip(b"+-eE"):
+    if unusual.strip(b"+-eE") or max(map(len, text.split(b","))) > NUMBER_LENGTH:
         raise Odd
     try:
         values = _decimals(b"[%b]" % text)

@@ -307,6 +307,6 @@ def _price_note(tally: Tally) -> str:
     contract, _, dimension = tally.key
     written = bytes(tally.price_text)[:40].decode(errors="replace")
     return (
-        f"{tally.records + tally.folded_records} records of {contract or 'no contract'}, {dimension}, have a"
-        f" pricePerUnit that {tally.price_problem}: {written}. They count, without a price."
+        f"In {tally.records + tally.folded_records} record(s) of {contract or 'no contract'}, {dimension}, the"
+        f" pricePerUnit {tally.price_problem}: {written}. They count, without a price."
     )

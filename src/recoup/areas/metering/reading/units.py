@@ -166,12 +166,14 @@ def _read_carefully(store: BlobStore, file: FileRef, repeats: Repeats, limits: L
 def _introduce(sheet: Sheet, chunk: Chunk[Record]) -> None:
     """Look up whose usage it is that names no contract, in the chunk where it came first."""
     text = chunk.text
-    raws = _careful.array(text) if text.startswith(b"[") else _careful.lines(text)
+    raws = _careful.array(text) if chunk.first else _careful.lines(text)
     for raw in raws:
         record = bytes(raw)
         verdict = examine(record)
         if not isinstance(verdict, Flaw):
             sheet.introduce(verdict, record)
+    if sheet.strangers:  # because their record is not usable
+        raise Odd
 
 
 def _sharing(readings: Iterable[FileReading]) -> list[list[str]]:
