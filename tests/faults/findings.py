@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any, Self
@@ -35,13 +35,17 @@ class Tally:
     places: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
-    def note(self, outcome: dict[str, Any], trial: Trial, problems: Iterable[str]) -> None:
-        """Count one kill point and what was found after it."""
-        label = outcome["at"]
+    def follow_up(self, trial: Trial, *labels: str, elsewhere: bool) -> None:
+        """Export once more as usual, after kills at these steps, and count what is found then."""
+        with trial.system() as system:
+            run = trial.recover(system, elsewhere=elsewhere)
+            self._note(trial, labels, after(trial, system, run))
+
+    def _note(self, trial: Trial, labels: Sequence[str], problems: Iterable[str]) -> None:
         self.points += 1
-        self.kinds[label.partition(":")[0]] += 1
-        self.places.add(label)
-        self.problems += [f"{label}: {problem}" for problem in problems]
+        self.kinds.update(label.partition(":")[0] for label in labels)
+        self.places.update(labels)
+        self.problems += [f"killed {', then '.join(labels)}: {problem}" for problem in problems]
         self.unknown += trial.under_way.total()
         with trial.scenario.system.sessions.begin() as db:
             self.lost += sum(1 for _ in missing(db, trial))

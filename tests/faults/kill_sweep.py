@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -221,9 +221,12 @@ class Trial:
         house = self.scenario.house(self.home, self.clazar, now)
         return self.scenario.exporter.obey(Order(house, at, str(server) if server else None))
 
-    def system(self) -> System:
-        """Return the house's system here, forty minutes later."""
-        return moved_into(self.scenario.system, self.scenario.house(self.home, self.clazar, LATER))
+    @contextmanager
+    def system(self) -> Iterator[System]:
+        """Open the house here, forty minutes later."""
+        system = moved_into(self.scenario.system, self.scenario.house(self.home, self.clazar, LATER))
+        with closing(system.ports.channels["clazar"]):
+            yield system
 
     def look(self) -> None:
         """Note what is beyond the fence after a kill."""

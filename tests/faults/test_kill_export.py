@@ -6,7 +6,6 @@ from random import Random
 
 import pytest
 
-from faults import findings
 from faults.findings import Tally
 from faults.kill_sweep import LATER, Scenario
 
@@ -29,9 +28,7 @@ def test_killed_at_any_step_an_export_loses_nothing_and_doubles_nothing(
                 break
             assert outcome["ended"] == -9, outcome
             trial.look()
-            system = trial.system()
-            run = trial.recover(system, elsewhere=at % 2 == 0)
-            tally.note(outcome, trial, findings.after(trial, system, run))
+            tally.follow_up(trial, outcome["at"], elsewhere=at % 2 == 0)
         at += CHUNKS
     tally.steps = outcome["steps"]
     assert not tally.problems, "\n".join(tally.problems)
@@ -46,15 +43,13 @@ def test_killed_again_while_it_recovers_it_loses_nothing_either(scenario: Scenar
     while tally.points < PAIRS:
         first, second = random.randrange(1, 500), random.randrange(1, 300)
         with scenario.trial() as trial:
-            assert trial.run(first)["ended"] == -9
+            export = trial.run(first)
+            assert export["ended"] == -9, export
             trial.look()
-            outcome = trial.run(second, now=LATER)
-            if outcome["ended"] == 0:  # the recovery was over before its step
+            recovery = trial.run(second, now=LATER)
+            if recovery["ended"] == 0:  # it was over before its step
                 continue
             trial.look()
-            system = trial.system()
-            run = trial.recover(system, elsewhere=tally.points % 2 == 0)
-            label = f"{first}, then {second}"
-            tally.note(outcome, trial, (f"{label}: {each}" for each in findings.after(trial, system, run)))
+            tally.follow_up(trial, export["at"], recovery["at"], elsewhere=tally.points % 2 == 0)
     assert not tally.problems, "\n".join(tally.problems)
     assert (tally.lost, tally.doubled) == (0, 0)

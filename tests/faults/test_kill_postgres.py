@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from conftest import TEMPLATE
-from faults import findings
 from faults.findings import Tally
 from faults.kill_sweep import Scenario
 from recoup.migrations import schema
@@ -49,9 +48,7 @@ def test_an_export_survives_its_database(mortal: Scenario, tally: Tally, tmp_pat
             assert outcome["ended"] in {0, 1}, outcome
             mortal.server_came_back()
             trial.look()
-            system = trial.system()
-            run = trial.recover(system, elsewhere=tally.points % 4 < 2)
-            tally.note(outcome, trial, findings.after(trial, system, run))
+            tally.follow_up(trial, outcome["at"], elsewhere=tally.points % 4 < 2)
         at += EVERY
     tally.steps = outcome["steps"]
     assert not tally.problems, "\n".join(tally.problems)

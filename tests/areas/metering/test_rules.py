@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recoup.areas.metering.models import EntryState
@@ -238,6 +238,7 @@ def test_a_person_hears_of_it_in_time(cloud: str, hour: str, when: str) -> None:
     assert hours.warn_at(cloud, at(hour)) == at(when)
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)), st.sampled_from(("aws", "azure")))  # noqa: DTZ001
 def test_there_is_always_time_between_the_warning_and_the_limit(moment: datetime, cloud: str) -> None:
     hour = moment.replace(minute=0, second=0, microsecond=0, tzinfo=UTC)
@@ -252,6 +253,7 @@ def test_there_is_always_time_between_the_warning_and_the_limit(moment: datetime
 exact = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15), max_value=10**15, places=18)
 
 
+@settings(deadline=None)
 @given(exact)
 def test_a_split_loses_nothing_and_is_never_negative(total: Decimal) -> None:
     for whole in (True, False):
@@ -267,6 +269,7 @@ def test_a_split_loses_nothing_and_is_never_negative(total: Decimal) -> None:
             assert split.carried == 0
 
 
+@settings(deadline=None)
 @given(st.lists(exact.map(abs), max_size=12))
 def test_over_time_whole_units_leave_and_less_than_one_stays(measured: list[Decimal]) -> None:
     carried, submitted = Decimal(0), Fraction(0)
@@ -338,6 +341,7 @@ def test_a_quantity_is_text_without_an_exponent(value: str, text: str | None) ->
     assert line.on_the_wire()["quantity"] == (text or value)
 
 
+@settings(deadline=None)
 @given(exact.filter(lambda value: value >= 0))
 def test_what_is_written_is_the_quantity_to_the_last_digit(value: Decimal) -> None:
     text = Line("gcp", CONTRACT, "cpu", at("2025-07-23 21"), value).on_the_wire()["quantity"]
@@ -428,6 +432,7 @@ def states(sent: list[tuple[str, str, str]], results: list[Any]) -> list[str]:
     return [verdicts[name].state for name in sent]
 
 
+@settings(deadline=None)
 @given(st.permutations(range(3)))
 def test_results_are_matched_by_name_in_any_order(order: list[int]) -> None:
     all_three = [
@@ -519,6 +524,7 @@ shapes = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(shapes | anything, max_size=5))
 def test_no_answer_makes_it_stumble_and_only_success_by_name_is_success(results: list[Any]) -> None:
     verdicts = submissions.read_results(NAMES, results)

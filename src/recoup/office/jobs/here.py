@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import queue
+import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from types import FrameType
+from typing import Any, Self
 
 from recoup.core.errors import Conflict
 from recoup.core.parts import Job
@@ -22,32 +25,55 @@ LOOK_EVERY = 0.5
 def run_here(system: System, job: Job, params: dict[str, Any], *, actor: str) -> Run:
     """Start a run, execute it here at once, and return it when it is over.
 
-    The first Ctrl-C asks it to stop at its next step, so that it ends in good order; the second raises
+    The first Ctrl-C (or SIGTERM) asks it to stop at its next step, so that it ends in good order; the second raises
     KeyboardInterrupt and leaves it as a kill would, which loses nothing.
     """
     ended: queue.SimpleQueue[Run | BaseException] = queue.SimpleQueue()
     work = functools.partial(_outcome, system, job, params, actor)
-    threading.Thread(target=lambda: ended.put(work()), name=job.name, daemon=True).start()
-    asked_to_stop = False
-    with Bars() as bars:
-        while True:
-            try:
+    thread = threading.Thread(target=lambda: ended.put(work()), name=job.name, daemon=True)
+    result: Run | BaseException | None = None
+    with Bars() as bars, _Interrupts() as interrupts:
+        thread.start()
+        while result is None:
+            with suppress(queue.Empty):
                 result = ended.get(timeout=LOOK_EVERY)
-            except queue.Empty:
-                if bars.drawn:
-                    _draw(bars, system, job)
-                continue
-            except KeyboardInterrupt:
-                if asked_to_stop:
-                    raise
-                asked_to_stop = True
+            if bars.drawn:
+                _draw(bars, system, job)
+            if interrupts.new():
                 output.note("It stops at its next step. Press Ctrl-C again to stop at once.")
                 _ask_to_stop(system, job, actor)
-                continue
-            break
     if isinstance(result, BaseException):
         raise result
     return result
+
+
+class _Interrupts:
+    """Meanwhile the first signal to stop is noted, wherever it comes in; the second does what it did before."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, Callable[[int, FrameType | None], Any]] = {}
+        self._seen = self._told = 0
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # no other may say what signals do
+            for number in (signal.SIGINT, signal.SIGTERM):
+                before = signal.signal(number, self._note)
+                self._before[number] = before if callable(before) else signal.default_int_handler
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def new(self) -> bool:
+        """Say whether one came in since this was asked last."""
+        told, self._told = self._told, self._seen
+        return told < self._seen
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._seen += 1
+        if self._seen > 1:
+            self._before[number](number, frame)
 
 
 def _outcome(system: System, job: Job, params: dict[str, Any], actor: str) -> Run | BaseException:

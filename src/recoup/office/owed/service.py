@@ -6,15 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from recoup.core.ids import new_id
 from recoup.core.money import Money
 from recoup.office.owed.models import OwedItem
 
-_AT_ONCE = 1_000
+# One statement for any number of items, whose plan and text stay the same.
+_PUT = text(
+    """
+    insert into owed_items
+        (id, key, area, party, title, link, amount_minor, currency, lapses_at, state, opened_at)
+    select item.*, 'open', :now
+    from unnest(
+        cast(:ids as uuid[]), cast(:keys as text[]), cast(:areas as text[]), cast(:parties as text[]),
+        cast(:titles as text[]), cast(:links as text[]), cast(:amounts as bigint[]),
+        cast(:currencies as text[]), cast(:lapses as timestamptz[])
+    ) as item
+    on conflict (key) do update set
+        party = excluded.party, title = excluded.title, link = excluded.link,
+        amount_minor = excluded.amount_minor, currency = excluded.currency, lapses_at = excluded.lapses_at,
+        state = excluded.state, ended_at = null, reason = null
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +54,18 @@ def put_all(db: Session, items: Sequence[Owed], *, now: datetime) -> None:
     """Write down many at once."""
     if not items:
         return
-    rows = [
-        {
-            "id": new_id(),
-            "key": item.key,
-            "area": item.area,
-            "party": item.party,
-            "title": item.title,
-            "link": item.link,
-            "amount_minor": item.amount.minor if item.amount else None,
-            "currency": item.amount.currency if item.amount else None,
-            "lapses_at": item.lapses_at,
-            "state": "open",
-            "opened_at": now,
-            "ended_at": None,
-            "reason": None,
-        }
-        for item in items
-    ]
-    statement = insert(OwedItem)
-    kept = {"id", "key", "area", "opened_at"}
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in kept}
-    for start in range(0, len(rows), _AT_ONCE):
-        values = statement.values(rows[start : start + _AT_ONCE])
-        db.execute(values.on_conflict_do_update(index_elements=["key"], set_=changed))
+    columns = {
+        "ids": [new_id() for _ in items],
+        "keys": [item.key for item in items],
+        "areas": [item.area for item in items],
+        "parties": [item.party for item in items],
+        "titles": [item.title for item in items],
+        "links": [item.link for item in items],
+        "amounts": [item.amount.minor if item.amount else None for item in items],
+        "currencies": [item.amount.currency if item.amount else None for item in items],
+        "lapses": [item.lapses_at for item in items],
+    }
+    db.execute(_PUT, columns | {"now": now})
 
 
 def settle(db: Session, *keys: str, reason: str, now: datetime) -> None:

@@ -280,8 +280,15 @@ class StreamExport:
             return
         with self._run.transaction() as db:
             last = queries.contiguous_until(db, self._stream.id)
-        now = self._system.clock()
-        if last is not None and state_files.write(self._state_file, self._config.key, last, now=now):
+        if last is None:
+            return
+        try:
+            saved = state_files.write(self._state_file, self._config.key, last, now=self._system.clock())
+        except (Invalid, Misconfigured) as problem:  # our own ledger is the truth: the hours go on
+            if not self._report.failed:
+                self._fail(problem)
+            return
+        if saved:
             self._run.log(f"Saved state to {self._state_file}")
 
     def _recheck(self, store: BlobStore) -> None:
