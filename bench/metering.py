@@ -150,9 +150,7 @@ def compare(root: Path, *, rounds: int, same_sums: bool) -> None:
     for way in ways:
         least, most = min(seconds[way]), max(seconds[way])
         name = f"{way[0]}, {way[1]} process{'es' if way[1] > 1 else ''}"
-        print(
-            f"{name:22} {middle[way]:6.2f} s  ({least:.2f} to {most:.2f})   {memory[way]:5.0f} MB in the largest process"
-        )
+        print(f"{name:22} {middle[way]:6.2f} s  ({least:.2f} to {most:.2f})   {memory[way]:5.0f} MB at most")
     print(f"ours / bare, 1 process     {middle['ours', 1] / middle['bare', 1]:.2f} x   (wanted: at most 1.6)")
     print(f"ours / bare, 2 processes   {middle['ours', 2] / middle['bare', 2]:.2f} x   (wanted: at most 1.6)")
     print(

@@ -151,6 +151,12 @@ def test_help_waits_for_nothing() -> None:
     assert "metering" in ended.stdout
 
 
+def test_what_is_no_text_is_a_sentence(tmp_path: Path) -> None:
+    ended = recoup(tmp_path, "journal", "list", "--kind", os.fsdecode(b"x\xff"))
+    assert (ended.returncode, ended.stdout) == (65, "")
+    assert ended.stderr.startswith("'x\\udcff' is not text in UTF-8.")
+
+
 def test_a_reader_that_has_enough_is_no_failure(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*RECOUP, "openapi"],

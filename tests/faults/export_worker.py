@@ -124,7 +124,7 @@ def _obey(system: System, order: Order, told: int) -> int:
         else:
             kill_server(Path(order.server))
 
-    steps = Steps(order.at, act)
+    steps = Steps(lambda number, _: number == order.at, act)
     try:
         moved = moved_into(system, order.house)
         watch_database(steps, moved.sessions.kw["bind"])

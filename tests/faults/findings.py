@@ -12,7 +12,7 @@ from typing import Any, Self
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from faults.kill_sweep import HOURS, SERVICE, Name, Trial
+from faults.kill_sweep import SERVICE, Evidence, Name, Trial
 from recoup.areas.metering.models import Entry, Remainder, Stream, Window
 from recoup.core.system import System
 from recoup.office.jobs.models import Run
@@ -39,7 +39,9 @@ class Tally:
         """Export once more as usual, after kills at these steps, and count what is found then."""
         with trial.system() as system:
             run = trial.recover(system, elsewhere=elsewhere)
-            self._note(trial, labels, after(trial, system, run))
+            well = run.state == "succeeded" and not run.needs_person
+            problems = [] if well else [f"the run {run.state}: {run.summary}"]
+            self._note(trial, labels, [*problems, *after(trial, system)])
 
     def _note(self, trial: Trial, labels: Sequence[str], problems: Iterable[str]) -> None:
         self.points += 1
@@ -77,72 +79,70 @@ class Tally:
         return total
 
 
-def after(trial: Trial, system: System, run: Run) -> list[str]:
-    """Return everything that is not as it should be after a normal run."""
-    well = run.state == "succeeded" and not run.needs_person
-    found = [] if well else [f"the run {run.state}: {run.summary}"]
-    found += checkers.everything(system, trial.clazar.ledger, trial.scenario.usages.counts)
+def after(seen: Evidence, system: System) -> list[str]:
+    """Return everything that is not as it should be when all runs are over."""
+    found = checkers.everything(system, seen.clazar.ledger, seen.usages.counts)
     with system.sessions.begin() as db:
         found += checkers.nothing_is_open(db)
-        found += missing(db, trial)
-        found += _ledgers_agree(db, trial)
+        found += missing(db, seen)
+        found += _ledgers_agree(db, seen)
         found += (
-            f"{key} was handed over {times} times too often" for key, times in sent_needlessly(db, trial)
+            f"{key} was handed over {times} times too often" for key, times in sent_needlessly(db, seen)
         )
-        found += _unknown_only_under_way(db, trial)
+        found += _unknown_only_under_way(db, seen)
         found += _nothing_moves(db)
-        found += _everybody_told(db, trial)
-    found += _state_file(trial)
+        found += _everybody_told(db, seen)
+    found += _state_file(seen)
     return found + checkers.journal_is_whole(system, system.clock())
 
 
-def missing(db: Session, trial: Trial) -> Iterator[str]:
+def missing(db: Session, seen: Evidence) -> Iterator[str]:
     """C-sum from end to end: what is billed at Clazar and carried here is what was used, to the last digit."""
     sums: dict[Name, Decimal] = defaultdict(Decimal)
-    for row in trial.clazar.ledger:
+    for row in seen.clazar.ledger:
         sums[row.contract_id, row.dimension] += Decimal(row.quantity)
     for rest in db.scalars(select(Remainder)):
         sums[rest.contract, rest.dimension] += rest.carried
-    expected = trial.scenario.usages.billed
+    expected = seen.usages.billed
     for name in sorted({*sums, *expected}):
         if sums.get(name) != expected.get(name):
             yield f"{name}: {sums.get(name)} billed and carried, {expected.get(name)} used"
 
 
-def sent_needlessly(db: Session, trial: Trial) -> Iterator[tuple[str, int]]:
+def sent_needlessly(db: Session, seen: Evidence) -> Iterator[tuple[str, int]]:
     """Yield deliveries whose bytes Clazar was given more often than kills left their fate open, and how often."""
     # A request that a kill cut off holds no records.
-    whole = (one for one in trial.clazar.asked("/metering/") if one.records and one.token is not None)
+    whole = (one for one in seen.clazar.asked("/metering/") if one.records and one.token is not None)
     sent = Counter(request.body for request in whole)
     for delivery in db.scalars(select(Delivery).where(Delivery.channel == "clazar")):
-        times = sent.pop(delivery.payload, 0) - 1 - trial.under_way[delivery.key]
+        times = sent.pop(delivery.payload, 0) - 1 - seen.under_way[delivery.key]
         if times > 0:
             yield delivery.key, times
     for number in sent.values():
         yield "something that was never planned", number
 
 
-def _ledgers_agree(db: Session, trial: Trial) -> Iterator[str]:
+def _ledgers_agree(db: Session, seen: Evidence) -> Iterator[str]:
     named = select(Entry.contract, Entry.dimension, Entry.hour, Entry.quantity).where(
         Entry.state == "accepted"
     )
     ours = {
         ((contract, dimension, hour), quantity) for contract, dimension, hour, quantity in db.execute(named)
     }
-    theirs = {(row.key, Decimal(row.quantity)) for row in trial.clazar.ledger}
-    if ours != theirs or len(theirs) != len(trial.clazar.ledger):
+    theirs = {(row.key, Decimal(row.quantity)) for row in seen.clazar.ledger}
+    if ours != theirs or len(theirs) != len(seen.clazar.ledger):
         yield f"our ledger and theirs differ in {sorted(ours ^ theirs)}"
     hours = db.scalars(select(Window.hour).where(Window.state == "taken").order_by(Window.hour)).all()
-    if tuple(hours) != HOURS:
+    if list(hours) != seen.usages.hours:
         yield f"the hours {hours} were taken"
 
 
-def _unknown_only_under_way(db: Session, trial: Trial) -> Iterator[str]:
+def _unknown_only_under_way(db: Session, seen: Evidence) -> Iterator[str]:
     for key, handings in db.execute(select(Delivery.key, Delivery.handings)):
-        if handings - 1 > trial.under_way[key]:
-            yield f"{key} passed the fence {handings} times, and was beyond it at {trial.under_way[key]} kills"
+        if handings - 1 > seen.under_way[key]:
+            yield f"{key} passed the fence {handings} times, and was beyond it at {seen.under_way[key]} kills"
     for key in _found_there(db):
-        if not trial.under_way[key]:
+        if not seen.under_way[key]:
             yield f"{key} was at Clazar already, and was not under way at a kill"
 
 
@@ -162,15 +162,15 @@ def _nothing_moves(db: Session) -> Iterator[str]:
         yield f"{item.key} is {item.state}"
 
 
-def _everybody_told(db: Session, trial: Trial) -> Iterator[str]:
+def _everybody_told(db: Session, seen: Evidence) -> Iterator[str]:
     planned = db.scalars(select(Delivery.key).where(Delivery.channel == "mail")).all()
-    written = list((trial.home / "var" / "mail").glob("*.eml"))
+    written = list((seen.home / "var" / "mail").glob("*.eml"))
     if not planned or len(written) != len(planned):
         yield f"{len(planned)} mails were planned, and {len(written)} were written"
 
 
-def _state_file(trial: Trial) -> Iterator[str]:
-    state = json.loads((trial.home / "state" / "state.json").read_text(encoding="utf-8"))
-    last = f"{max(HOURS):%Y-%m-%dT%H:%M:%SZ}"
+def _state_file(seen: Evidence) -> Iterator[str]:
+    state = json.loads((seen.home / "state" / "state.json").read_text(encoding="utf-8"))
+    last = f"{seen.usages.hours[-1]:%Y-%m-%dT%H:%M:%SZ}"
     if state[SERVICE.stream]["last_processed_hour"] != last:
         yield f"the state file says {state}, and {last} was taken"

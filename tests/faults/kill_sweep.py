@@ -56,6 +56,28 @@ class Usages:
     counts: dict[tuple[str, datetime], Count]
     billed: dict[Name, Decimal]
 
+    @property
+    def hours(self) -> list[datetime]:
+        """The hours that there are, oldest first."""
+        return sorted(hour for _, hour in self.counts)
+
+
+@dataclass(kw_only=True)
+class Evidence:
+    """What is compared with the rows in the end: the usage, what Clazar got, our folder, what was open at kills."""
+
+    usages: Usages
+    clazar: ClazarStandIn
+    home: Path
+    under_way: Counter[str] = field(default_factory=Counter)
+    """Deliveries by key: at how many kills each was beyond the fence."""
+
+    def look(self, system: System) -> None:
+        """Note what is beyond the fence after a kill."""
+        with system.sessions.begin() as db:
+            keys = db.scalars(select(Delivery.key).where(Delivery.state.in_(["handing", "unknown"])))
+            self.under_way.update(keys)
+
 
 def lay_out(folder: Path, hours: Sequence[datetime] = HOURS) -> Usages:
     """Write one stream's hours: a small contract of the generator's, a wide one of ours, and usage without any."""
@@ -87,7 +109,7 @@ def settings_of(home: Path, usages: Usages, clazar: ClazarStandIn) -> dict[str, 
     return {
         "RECOUP_HOME": str(home / "var"),
         "RECOUP_METERING_SOURCE": str(usages.folder),
-        "RECOUP_METERING_START": f"{min(hour for _, hour in usages.counts):%Y-%m-%dT%H:00:00Z}",
+        "RECOUP_METERING_START": f"{min(usages.hours):%Y-%m-%dT%H:00:00Z}",
         "SERVICE_NAME": SERVICE.name,
         "ENVIRONMENT_TYPE": SERVICE.environment,
         "PLAN_ID": SERVICE.plan_id,
@@ -156,7 +178,6 @@ class Scenario:
     def __exit__(self, *_: object) -> None:
         self._server.close()
         self._stack.close()
-        self.cluster.drop_database(self.database.name)
 
     @contextmanager
     def trial(self) -> Iterator[Trial]:
@@ -164,7 +185,8 @@ class Scenario:
         self._trials += 1
         self._server.execute(self._put_back)
         with ClazarStandIn(clock=lambda: LATER) as clazar:
-            yield Trial(self, self._folder / f"trial-{self._trials}", clazar)
+            home = self._folder / f"trial-{self._trials}"
+            yield Trial(usages=self.usages, clazar=clazar, home=home, scenario=self)
 
     def server_came_back(self) -> None:
         """Connect again after the server was killed and started."""
@@ -206,20 +228,19 @@ class Scenario:
             yield system
 
 
-@dataclass
-class Trial:
+@dataclass(kw_only=True)
+class Trial(Evidence):
     """One house, and what befalls it."""
 
     scenario: Scenario
-    home: Path
-    clazar: ClazarStandIn
-    under_way: Counter[str] = field(default_factory=Counter)
-    """Deliveries by key: at how many kills each was beyond the fence."""
 
     def run(self, at: int, *, now: datetime = NOW, server: Path | None = None) -> dict[str, Any]:
         """Let a child export; kill it, or the server with that home, at its step ``at``."""
         house = self.scenario.house(self.home, self.clazar, now)
-        return self.scenario.exporter.obey(Order(house, at, str(server) if server else None))
+        outcome = self.scenario.exporter.obey(Order(house, at, str(server) if server else None))
+        if outcome["ended"] < 0:
+            self.look(self.scenario.system)
+        return outcome
 
     @contextmanager
     def system(self) -> Iterator[System]:
@@ -227,12 +248,6 @@ class Trial:
         system = moved_into(self.scenario.system, self.scenario.house(self.home, self.clazar, LATER))
         with closing(system.ports.channels["clazar"]):
             yield system
-
-    def look(self) -> None:
-        """Note what is beyond the fence after a kill."""
-        with self.scenario.system.sessions.begin() as db:
-            keys = db.scalars(select(Delivery.key).where(Delivery.state.in_(["handing", "unknown"])))
-            self.under_way.update(keys)
 
     def recover(self, system: System, *, elsewhere: bool) -> Run:
         """Export once more, as usual.

@@ -5,6 +5,7 @@ Only seams that the libraries offer are used (cursor factories, events, tracing,
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import threading
@@ -17,7 +18,7 @@ import psycopg
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
-SAID_OF_A_REQUEST = {
+MOMENTS_OF_A_REQUEST = {
     "http11.send_request_headers.started": "before the request",
     "http11.send_request_headers.complete": "amid the request",
     "http11.send_request_body.complete": "after the request",
@@ -32,17 +33,18 @@ LABEL_CHARACTERS = 70
 
 
 class Steps:
-    """Counts the steps of this process from ``arm`` on, and lets ``act`` happen at number ``at``; 0 is never.
+    """Counts the steps of this process from ``arm`` on, and lets ``act`` happen at the first that ``when`` chooses.
 
-    The thread that takes the step acts, before (or after) what the label says; the others go on meanwhile.
+    A step has a number, counted from 1, and a label: its kind, and what it comes before or after. The thread that
+    takes the step acts; the others go on meanwhile.
     """
 
-    def __init__(self, at: int, act: Callable[[str], None]) -> None:
+    def __init__(self, when: Callable[[int, str], bool], act: Callable[[str], None]) -> None:
         self.taken = 0
         self.kinds: dict[str, int] = {}
-        self._at, self._act = at, act
+        self._when, self._act = when, act
         self._lock = threading.Lock()
-        self._armed = False
+        self._armed = self._acted = False
 
     def arm(self) -> None:
         """Count from now on."""
@@ -56,12 +58,14 @@ class Steps:
         """Take a step."""
         if not self._armed:
             return
+        label = f"{kind}: {' '.join(what.split())[:LABEL_CHARACTERS]}"
         with self._lock:
             self.taken += 1
             self.kinds[kind] = self.kinds.get(kind, 0) + 1
-            mine = self.taken == self._at
+            mine = not self._acted and self._when(self.taken, label)
+            self._acted = self._acted or mine
         if mine:
-            self._act(f"{kind}: {' '.join(what.split())[:LABEL_CHARACTERS]}")
+            self._act(label)
 
 
 def watch_database(steps: Steps, engine: Engine) -> None:
@@ -84,12 +88,12 @@ def watch_database(steps: Steps, engine: Engine) -> None:
 def watch_requests(steps: Steps, client: httpx2.Client) -> None:
     """Count what goes over the wire of one client."""
 
-    def trace(name: str, info: Mapping[str, Any]) -> None:
-        if moment := SAID_OF_A_REQUEST.get(name):
-            steps.take("http", f"{moment} {_path(info)}")
+    def trace(path: str, name: str, _info: Mapping[str, Any]) -> None:
+        if moment := MOMENTS_OF_A_REQUEST.get(name):
+            steps.take("http", f"{moment} {path}")
 
     def follow(request: httpx2.Request) -> None:
-        request.extensions = {**request.extensions, "trace": trace}
+        request.extensions = {**request.extensions, "trace": functools.partial(trace, request.url.path)}
 
     client.event_hooks = {"request": [follow]}
 
@@ -130,8 +134,3 @@ def _counted_cursors(steps: Steps) -> type[psycopg.Cursor[Any]]:
             steps.take("copy", f"after {statement}")
 
     return Counted
-
-
-def _path(info: Mapping[str, Any]) -> str:
-    request = info.get("request")
-    return request.url.target.decode() if request is not None else ""

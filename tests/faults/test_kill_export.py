@@ -27,7 +27,6 @@ def test_killed_at_any_step_an_export_loses_nothing_and_doubles_nothing(
             if outcome["ended"] == 0:
                 break
             assert outcome["ended"] == -9, outcome
-            trial.look()
             tally.follow_up(trial, outcome["at"], elsewhere=at % 2 == 0)
         at += CHUNKS
     tally.steps = outcome["steps"]
@@ -45,11 +44,9 @@ def test_killed_again_while_it_recovers_it_loses_nothing_either(scenario: Scenar
         with scenario.trial() as trial:
             export = trial.run(first)
             assert export["ended"] == -9, export
-            trial.look()
             recovery = trial.run(second, now=LATER)
             if recovery["ended"] == 0:  # it was over before its step
                 continue
-            trial.look()
             tally.follow_up(trial, export["at"], recovery["at"], elsewhere=tally.points % 2 == 0)
     assert not tally.problems, "\n".join(tally.problems)
     assert (tally.lost, tally.doubled) == (0, 0)

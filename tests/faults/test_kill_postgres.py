@@ -47,7 +47,7 @@ def test_an_export_survives_its_database(mortal: Scenario, tally: Tally, tmp_pat
                 break
             assert outcome["ended"] in {0, 1}, outcome
             mortal.server_came_back()
-            trial.look()
+            trial.look(mortal.system)
             tally.follow_up(trial, outcome["at"], elsewhere=tally.points % 4 < 2)
         at += EVERY
     tally.steps = outcome["steps"]

@@ -21,8 +21,10 @@ class NotWhole(Exception):
 
 @dataclass
 class Count:
-    """The figures of one hour. ``measured`` and ``amounts`` are by (contract, dimension), ``unbilled`` by
-    (subscription, dimension); an amount is there only where some measurement has a price.
+    """The figures of one hour.
+
+    ``measured`` and ``amounts`` are by (contract, dimension), ``unbilled`` by (subscription, dimension); an amount
+    is there only where some measurement has a price.
     """
 
     records: int = 0

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from fastapi import APIRouter
 from sqlalchemy import event
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from recoup import app
 from recoup.core.errors import Conflict, Unavailable
@@ -115,9 +115,25 @@ def test_a_server_whose_database_has_another_schema_is_not_ready(
     assert client.get("/livez").status_code == 200
 
 
+def test_a_server_without_its_database_is_not_ready(client: httpx2.Client, system: System) -> None:
+    def fail(_connection: object) -> None:
+        raise OperationalError("select 1", {}, Exception("server closed the connection"))
+
+    event.listen(system.sessions.kw["bind"], "begin", fail)
+    answer, asked = client.get("/readyz"), client.get("/runs")
+    event.remove(system.sessions.kw["bind"], "begin", fail)
+    assert answer.status_code == 503
+    assert answer.json()["checks"][0]["name"] == "database"
+    assert answer.json()["checks"][0]["status"] == "fail"
+    assert_problem(asked, 503)
+    assert client.get("/readyz").status_code == 200
+
+
 def test_health_in_detail_names_what_is_missing(client: httpx2.Client) -> None:
     answer = client.get("/healthz")
     assert answer.status_code == 503  # schedules are owed, and no worker runs
+    names = [check["name"] for check in answer.json()["checks"]]
+    assert len(names) == len(set(names))
     failed = [check for check in answer.json()["checks"] if check["status"] == "fail"]
     assert [check["name"] for check in failed] == ["workers"]
     assert "recoup worker" in failed[0]["fix"]

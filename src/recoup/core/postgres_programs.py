@@ -37,11 +37,11 @@ class Account:
         """Let the account own a file or a folder with all that is in it."""
         if self.uid is None or self.gid is None:
             return
-        for folder, _, names in os.walk(path):
-            for name in ("", *names):
+        # Never through a link: the account may have put one where we look, and would get what it leads to.
+        os.chown(path, self.uid, self.gid, follow_symlinks=False)
+        for folder, folders, names in os.walk(path):
+            for name in (*folders, *names):
                 os.chown(Path(folder, name), self.uid, self.gid, follow_symlinks=False)
-        if path.is_file():
-            os.chown(path, self.uid, self.gid)
 
 
 class PostgresPrograms:
@@ -152,7 +152,7 @@ class PostgresPrograms:
         quoted = '"' + str(socket_dir).replace('"', '""') + '"'
         places = {"listen_addresses": LOOPBACK, "port": str(port), "unix_socket_directories": quoted}
         words = [f"-c{name}={value}" for name, value in {**settings, **places}.items()]
-        with os.fdopen(self._files.open("postgres.log", os.O_WRONLY | os.O_APPEND)) as log:
+        with os.fdopen(self._files.open("postgres.log", os.O_WRONLY | os.O_APPEND), "ab") as log:
             child = subprocess.Popen(  # noqa: S603 - our own program, without a shell
                 [*self.account.prefix, str(self.bin_dir / "postgres"), "-D", str(self._files.data), *words],
                 stdin=subprocess.DEVNULL,

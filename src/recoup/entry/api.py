@@ -10,6 +10,17 @@ from recoup.entry import health
 from recoup.office.jobs.health import queue
 from recoup.web import app as web
 
+TAGS = [
+    {"name": "health", "description": "Whether it lives, whether it is ready, how everything stands."},
+    {"name": "jobs", "description": "What can run, what runs, what ran."},
+    {"name": "outbox", "description": "Every effect on the outside world, with its receipt."},
+    {"name": "journal", "description": "What happened, to what, by whom; sealed, and verifiable."},
+    {"name": "owed", "description": "Sums owed to us, and when they lapse."},
+    {"name": "controls", "description": "What an administrator may change while everything runs."},
+    {"name": "files", "description": "Stored bytes."},
+    {"name": "metering", "description": "Usage: windows, entries, and what waits for a person."},
+]
+
 READY = (health.database, queue)
 """Without these this server can do nothing."""
 
@@ -18,12 +29,12 @@ DETAIL = (health.clock, health.disk)
 
 def create_app(system: System) -> FastAPI:
     """Return the API of a running system."""
-    return web.create_app(system, routers=_routers(), ready=READY, detail=DETAIL)
+    return web.create_app(system, routers=_routers(), tags=TAGS, ready=READY, detail=DETAIL)
 
 
 def described_api() -> FastAPI:
     """Return the API without a system behind it: enough to describe it."""
-    return web.described(_routers())
+    return web.described(_routers(), tags=TAGS)
 
 
 def _routers() -> list[APIRouter]:

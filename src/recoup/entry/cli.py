@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import cyclopts
 from cyclopts import Group
 
+from recoup.core.errors import Invalid
 from recoup.entry.ending import SIGNALLED, ended, leave_at_once, stop_in_good_order
 
 RUN = Group("Run", sort_key=1)
@@ -50,7 +51,7 @@ PARTS = {
 def main(tokens: Sequence[str] | None = None) -> int:
     """Run one command; return the process's exit code."""
     stop_in_good_order()
-    code = ended(lambda: root()(sys.argv[1:] if tokens is None else tokens))
+    code = ended(lambda: root()(_checked(sys.argv[1:] if tokens is None else tokens)))
     if code > SIGNALLED:
         leave_at_once(code)
     return code
@@ -72,6 +73,16 @@ def root() -> cyclopts.App:
     for name, text in PARTS.items():
         app.command(f"recoup.entry.parts:{name}", name=name, help=text, group=LOOK)
     return app
+
+
+def _checked(words: Sequence[str]) -> Sequence[str]:
+    """Return the words if all of them are text; the database keeps nothing else."""
+    for word in words:
+        if not word.isascii() and any("\ud800" <= char <= "\udfff" for char in word):
+            raise Invalid(
+                f"{word!r} is not text in UTF-8.", fix="Type it again, in a terminal that writes UTF-8."
+            )
+    return words
 
 
 if __name__ == "__main__":

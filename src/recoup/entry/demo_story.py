@@ -122,7 +122,7 @@ class Story:
     _handing: frozenset[UUID] = field(default_factory=frozenset)
 
     def tell(self) -> None:
-        """Let the hours pass step by step; kill the worker once; mend what is broken; run again."""
+        """Let the hours pass step by step; kill the worker once; mend what is broken; run again; end the worker."""
         job = self.system.parts.jobs[JOB]
         with self.system.sessions.begin() as db:
             jobs.notify(db, job, success=[], failure=[YOU], actor="demo", now=self.clock())
@@ -145,6 +145,8 @@ class Story:
             self.screen.say(f"{end + PAST_THE_HOUR:%a %d %b %H:%M} UTC  {run.summary}")
         self._mend()
         self._wait_for_mails()
+        self.screen.doing("Ending")
+        self._worker.end()
         self.screen.rest()
 
     def _due(self, hours: tuple[datetime, ...], *, late_too: bool) -> Iterator[HourFile]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from recoup.core import database_facts
 from recoup.core.clock import utc_now
 from recoup.core.parts import Check
@@ -24,8 +26,12 @@ _OTHERS = 0o077
 
 def database(system: System) -> list[Check]:
     """Ask the database whether it answers, and whether its schema is this version's."""
-    with system.sessions.begin() as db:
-        version, found = database_facts.version(db), standing.revision(db)
+    try:
+        with system.sessions.begin() as db:
+            version, found = database_facts.version(db), standing.revision(db)
+    except SQLAlchemyError:
+        fix = "Look at the end of its log, or check DATABASE_URL."
+        return [Check("database", ok=False, detail="The database does not answer.", fix=fix)]
     return [Check("database", ok=True, detail=f"PostgreSQL {version} answers."), schema(found)]
 
 

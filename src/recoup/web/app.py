@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -18,27 +18,23 @@ from recoup.web.health import Checks
 
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
-TAGS = [
-    {"name": "health", "description": "Whether it lives, whether it is ready, how everything stands."},
-    {"name": "jobs", "description": "What can run, what runs, what ran."},
-    {"name": "outbox", "description": "Every effect on the outside world, with its receipt."},
-    {"name": "journal", "description": "What happened, to what, by whom; sealed, and verifiable."},
-    {"name": "owed", "description": "Sums owed to us, and when they lapse."},
-    {"name": "controls", "description": "What an administrator may change while everything runs."},
-    {"name": "files", "description": "Stored bytes."},
-    {"name": "metering", "description": "Usage: windows, entries, and what waits for a person."},
-]
+Tags = Sequence[Mapping[str, str]]
+"""What the groups of routes are called, and for."""
 
 
 def described(
-    routers: Iterable[APIRouter], *, ready: Sequence[Checks] = (), detail: Sequence[Checks] = ()
+    routers: Iterable[APIRouter],
+    *,
+    tags: Tags = (),
+    ready: Sequence[Checks] = (),
+    detail: Sequence[Checks] = (),
 ) -> FastAPI:
     """Return the API without a system behind it: enough to describe it."""
     api = FastAPI(
         title="Recoup",
         version=version("recoup"),
         summary="One server for everything a company is owed.",
-        openapi_tags=TAGS,
+        openapi_tags=[dict(tag) for tag in tags],
         openapi_url=None,  # the description is behind the key, as everything is
         docs_url=None,
         redoc_url=None,
@@ -60,6 +56,7 @@ def create_app(
     system: System,
     *,
     routers: Iterable[APIRouter],
+    tags: Tags = (),
     ready: Sequence[Checks] = (),
     detail: Sequence[Checks] = (),
 ) -> FastAPI:
@@ -68,7 +65,7 @@ def create_app(
     ``ready`` are the checks without which the server can do nothing; ``detail`` are those that /healthz adds to the
     parts' own.
     """
-    api = described(routers, ready=ready, detail=detail)
+    api = described(routers, tags=tags, ready=ready, detail=detail)
     api.state.system = system
     api.add_middleware(Guard, hosts=hosts_of(system.settings.process.host))
     return api

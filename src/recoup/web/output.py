@@ -86,7 +86,7 @@ def table(columns: Columns, rows: Sequence[Any], *, empty: str) -> None:
     if sys.stdout.isatty():
         drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for name in columns:
-            drawn.add_column(name, overflow="fold")
+            drawn.add_column(name, overflow="fold", no_wrap=name == "ID")  # an id is copied, in one piece
         for line in cells:
             drawn.add_row(*map(Text, line))
         Console().print(drawn)

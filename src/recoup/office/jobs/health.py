@@ -27,7 +27,7 @@ def standing(system: System) -> list[Check]:
     awaited = oldest is not None or any(_is_due(one, rows) for one in schedules)
     return [
         _workers(alive, awaited=awaited),
-        queue_age(oldest, now=now),
+        _queue_age("oldest run", oldest, now=now),
         *_schedules(schedules, now=now),
         *(_ended_badly(run) for run in last if run.needs_person),
     ]
@@ -38,16 +38,15 @@ def queue(system: System) -> list[Check]:
     now = system.clock()
     with system.sessions.begin() as db:
         oldest = queries.oldest_due(db, now=now)
-    found = queue_age(oldest, now=now)
+    found = _queue_age("queue", oldest, now=now)
     return [Check(found.name, ok=True, detail=found.detail, fix=found.fix)]
 
 
-def queue_age(oldest: datetime | None, *, now: datetime) -> Check:
-    """Judge the age of the oldest run that is due and has not started."""
+def _queue_age(name: str, oldest: datetime | None, *, now: datetime) -> Check:
     age = max(now - oldest, timedelta(0)) if oldest is not None else timedelta(0)
-    detail = f"The oldest due run waits for {int(age.total_seconds())} s."
+    detail = f"The oldest run that is due waits for {int(age.total_seconds())} s."
     late = age > LATE
-    return Check("queue", ok=not late, detail=detail, fix=_START_ONE if late else None)
+    return Check(name, ok=not late, detail=detail, fix=_START_ONE if late else None)
 
 
 def _workers(alive: int, *, awaited: bool) -> Check:

@@ -32,6 +32,7 @@ def run_here(system: System, job: Job, params: dict[str, Any], *, actor: str) ->
     work = functools.partial(_outcome, system, job, params, actor)
     thread = threading.Thread(target=lambda: ended.put(work()), name=job.name, daemon=True)
     result: Run | BaseException | None = None
+    asked = False
     with Bars() as bars, _Interrupts() as interrupts:
         thread.start()
         while result is None:
@@ -41,7 +42,8 @@ def run_here(system: System, job: Job, params: dict[str, Any], *, actor: str) ->
                 _draw(bars, system, job)
             if interrupts.new():
                 output.note("It stops at its next step. Press Ctrl-C again to stop at once.")
-                _ask_to_stop(system, job, actor)
+            if interrupts.seen and not asked:  # again and again: the run may not have begun yet
+                asked = _ask_to_stop(system, job, actor)
     if isinstance(result, BaseException):
         raise result
     return result
@@ -52,7 +54,7 @@ class _Interrupts:
 
     def __init__(self) -> None:
         self._before: dict[int, Callable[[int, FrameType | None], Any]] = {}
-        self._seen = self._told = 0
+        self.seen = self._told = 0
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # no other may say what signals do
@@ -67,12 +69,12 @@ class _Interrupts:
 
     def new(self) -> bool:
         """Say whether one came in since this was asked last."""
-        told, self._told = self._told, self._seen
-        return told < self._seen
+        told, self._told = self._told, self.seen
+        return told < self.seen
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self._seen += 1
-        if self._seen > 1:
+        self.seen += 1
+        if self.seen > 1:
             self._before[number](number, frame)
 
 
@@ -93,7 +95,9 @@ def _draw(bars: Bars, system: System, job: Job) -> None:
         bars.update(run.label, run.done, run.total)
 
 
-def _ask_to_stop(system: System, job: Job, actor: str) -> None:
-    for run in _mine(system, job):
+def _ask_to_stop(system: System, job: Job, actor: str) -> bool:
+    mine = _mine(system, job)
+    for run in mine:
         with suppress(Conflict), system.sessions.begin() as db:  # a run that just ended is over either way
             service.cancel(db, run.id, actor=actor, now=system.clock())
+    return bool(mine)

@@ -1,0 +1,178 @@
+"""Real workers for a test: started, watched, stopped, woken and ended; and a house that they share."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from faults.engine_worker import SlowClock, WorkerOrder, with_jobs
+from faults.kill_sweep import Evidence, Usages, lay_out, settings_of
+from recoup import app
+from recoup.core.clock import HOUR, hour_of, utc_now
+from recoup.core.system import System
+from recoup.office.jobs import queries
+from recoup.office.jobs import service as jobs
+from recoup.office.jobs.models import Run
+from recoup.sandbox.clazar import ClazarStandIn
+from support.postgres import Database
+
+LONGEST = 60.0
+EXPORT = "metering.export"
+
+
+class WorkerProcess:
+    """One worker; killed at the end of the test if nothing else ended it."""
+
+    def __init__(self, order: WorkerOrder, log: Path) -> None:
+        self.log = log
+        with log.open("ab") as said:
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("engine_worker.py")), order.to_text()],
+                stdout=subprocess.PIPE,
+                stderr=said,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            )
+        self.pid = self._process.pid
+        assert self._process.stdout.readline() == b"working\n", log.read_text()
+
+    @property
+    def ended(self) -> int | None:
+        """How it ended, if it has."""
+        return self._process.poll()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether SIGSTOP holds it."""
+        stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return stat.rpartition(")")[2].split()[0] == "T"
+
+    def wake(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def leave(self) -> int:
+        """Ask it to finish what it does, and return how it ended."""
+        self._process.terminate()
+        return self._process.wait(timeout=LONGEST)
+
+    def close(self) -> None:
+        """Make sure that it is gone."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait(timeout=LONGEST)
+        self._process.stdout.close()
+
+
+@dataclass(kw_only=True)
+class House(Evidence):
+    """A Recoup that several workers work for, seen from here; ``system`` hands nothing to Clazar by itself."""
+
+    system: System
+    database: Database
+    behind: float
+    stack: ExitStack
+
+    def hire(self, **befalls: Any) -> WorkerProcess:
+        """Start a worker."""
+        environ = settings_of(self.home, self.usages, self.clazar)
+        order = WorkerOrder(
+            cwd=str(self.home),
+            environ=environ,
+            owner_url=self.database.owner_url,
+            app_url=self.database.app_url,
+            behind=self.behind,
+            **befalls,
+        )
+        worker = WorkerProcess(order, self.home / "workers.log")
+        self.stack.callback(worker.close)
+        return worker
+
+    def queue(self, job: str = EXPORT, **params: object) -> Run:
+        """Queue a run."""
+        with self.system.sessions.begin() as db:
+            return jobs.start(
+                db,
+                self.system.parts.jobs[job],
+                params,
+                trigger="person",
+                actor="alice",
+                now=self.system.clock(),
+            )
+
+    def run(self, one: Run) -> Run:
+        """Return how a run stands."""
+        with self.system.sessions.begin() as db:
+            found = queries.run(db, one.id)
+            assert found is not None
+            return found
+
+    def is_quiet(self) -> bool:
+        """Say whether every run is over, every delivery has left, and no task of the engine waits or runs."""
+        with self.system.sessions.begin() as db:
+            moving = db.execute(
+                text(
+                    "select count(*) from runs where state in ('queued', 'running') "
+                    "union all select count(*) from deliveries where state in ('planned', 'leased', 'handing', 'unknown') "
+                    "union all select count(*) from procrastinate_jobs where status in ('todo', 'doing')"
+                )
+            )
+            return not any(moving.scalars())
+
+
+@contextmanager
+def open_house(database: Database, home: Path) -> Iterator[House]:
+    """Open a house whose clock says five past some hour, so that no hour ends while a test goes on.
+
+    It is behind ours, never ahead: what the engine runs later goes by the database's clock.
+    """
+    home.mkdir()
+    behind = ((utc_now() - timedelta(minutes=5)).timestamp()) % HOUR.total_seconds()
+    clock = SlowClock(behind)
+    now = hour_of(clock())
+    usages = lay_out(home / "usage", [now - 2 * HOUR, now - HOUR])
+    with ExitStack() as stack:
+        clazar = stack.enter_context(ClazarStandIn(clock=clock))
+        system = stack.enter_context(_composed(database, home, usages, clazar, clock))
+        with system.sessions.begin() as db:
+            told = ["alice@example.test"]
+            job = system.parts.jobs[EXPORT]
+            jobs.notify(db, job, success=told, failure=told, actor="bob", now=clock())
+        yield House(
+            usages=usages,
+            clazar=clazar,
+            home=home,
+            system=system,
+            database=database,
+            behind=behind,
+            stack=stack,
+        )
+
+
+@contextmanager
+def _composed(
+    database: Database, home: Path, usages: Usages, clazar: ClazarStandIn, clock: Callable[[], datetime]
+) -> Iterator[System]:
+    settings = app.read_settings(cwd=home, environ=settings_of(home, usages, clazar))
+    settings.home.mkdir()
+    databases = app.Databases(database.owner_url, database.app_url)
+    with app.composed(settings, databases, clock=clock, channels={}) as system:
+        yield with_jobs(system)
+
+
+def wait_until(true: Callable[[], bool], what: str, *, seconds: float = LONGEST) -> None:
+    """Wait until something is true; fail after a while with ``what`` it was."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain until {what}"
+        time.sleep(0.05)
