@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -15,9 +16,10 @@ from faults import findings
 from faults.workers import EXPORT, House, WorkerProcess, open_house, wait_until
 from recoup.core import tasks
 from recoup.office.jobs import execution
+from recoup.office.jobs.queries import workers_alive
 from support.postgres import Cluster, Database
 
-SNAPSHOTS = (
+ROWS = (
     "runs",
     "deliveries",
     "metering_windows",
@@ -47,93 +49,138 @@ def prepare(house: House) -> None:
 def rows(house: House) -> dict[str, list[Any]]:
     """Return everything that counts."""
     with house.system.sessions.begin() as db:
-        return {
-            table: sorted(db.execute(text(f"select cast(t as text) from {table} t")).scalars())
-            for table in SNAPSHOTS
+        found = {
+            table: db.execute(text(f"select cast(t as text) from {table} t")).scalars() for table in ROWS
         }
+        return {table: sorted(lines) for table, lines in found.items()}
 
 
-def events(house: House) -> Counter[tuple[str, str]]:
-    """Count what the journal says happened, by kind and subject."""
-    kinds = ("outbox.accepted", "metering.window_taken", "jobs.run_succeeded")
+def happened(house: House) -> Counter[tuple[str, str]]:
+    """Count in the journal what must happen once, by kind and subject."""
+    kinds = ["outbox.accepted", "metering.window_taken", "jobs.run_succeeded"]
     with house.system.sessions.begin() as db:
         found = db.execute(
-            text("select kind, subject from events where kind = any(:kinds)"), {"kinds": list(kinds)}
+            text("select kind, subject from events where kind = any(:kinds)"), {"kinds": kinds}
         )
         return Counter((kind, subject) for kind, subject in found)
 
 
-def end_leases_of(house: House, worker: WorkerProcess, cluster: Cluster) -> None:
-    """Let time pass for one worker: its leases end, and Postgres ends the transactions that it left open.
+def let_leases_end(house: House, sleeper: WorkerProcess, cluster: Cluster) -> None:
+    """Let time pass for a sleeper: its leases end, and Postgres ends the transactions that it left open.
 
-    Postgres would do so after ten minutes (idle_in_transaction_session_timeout); until then, others wait for its locks.
+    Postgres does so after ten minutes (idle_in_transaction_session_timeout); until then others wait for its locks.
     """
     with cluster.postgres.ensure_running().connect(house.database.name) as server:
-        wait_until(
-            lambda: (
-                not server.execute(
-                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
-                    "and state like 'idle in transaction%' and state_change < now() - interval '2 seconds'"
-                ).fetchall()
-            ),
-            "no transaction stands open",
-        )
-    over = "now() - interval '1 second'"
+        wait_until(lambda: _no_transaction(server, sleeper.name), "no transaction of the sleeper stands open")
     with house.system.sessions.begin() as db:
-        for statement in (
-            f"update runs set lease_until = {over} where lease_until is not null and worker like :name",
-            f"update deliveries set lease_until = {over} where lease_until is not null and worker like :name",
-            f"update metering_streams set lease_until = {over} where lease_until is not null and cast(:name as text) <> ''",
+        for table, condition in (
+            ("runs", "worker like :name"),
+            ("deliveries", "worker like :name"),
+            (
+                "metering_streams",
+                "lease_run = (select id || ':' || attempt from runs where worker like :name)",
+            ),
         ):
-            db.execute(text(statement), {"name": f"%:{worker.pid}:%"})
+            statement = (
+                f"update {table} set lease_until = now() - interval '1 second' where lease_until is not null"
+            )
+            db.execute(text(f"{statement} and {condition}"), {"name": f"%:{sleeper.pid}:%"})
+
+
+def _no_transaction(server: psycopg.Connection, name: str) -> bool:
+    """End what stands open of an application, and say whether nothing did."""
+    ended = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s and state <> 'idle'"
+    return not server.execute(ended, [name]).fetchall()
 
 
 @pytest.mark.parametrize(
-    ("at", "helped"),
+    "at",
     [
-        ("http: before the request /metering", True),
-        ("http: after the request /metering", False),
-        ("http: after the answer /metering", True),
-        ('copy: after COPY "metering_entries"', True),
+        "http: before the request /metering",
+        "http: after the answer /metering",
+        'copy: after COPY "metering_entries"',
     ],
-    ids=["before the request", "awaiting the answer", "after the answer", "amid a transaction"],
+    ids=["before the request", "after the answer", "amid a transaction"],
 )
 def test_a_worker_that_slept_through_its_lease_changes_nothing(
-    house: House, cluster: Cluster, tmp_path: Path, at: str, helped: bool
+    house: House, cluster: Cluster, tmp_path: Path, at: str
 ) -> None:
-    """``helped``: the sweep comes at once, and not when it is due; else the engine, too, takes the sleeper for dead."""
+    """Its lease is over, and the sweep, which comes twice a minute, comes now."""
     prepare(house)
-    mark = tmp_path / "mark"
-    workers = [house.hire(at=at, signal=signal.SIGSTOP, mark=str(mark)) for _ in range(2)]
-    wait_until(mark.exists, "a worker came to its step")
-    (sleeper,) = (one for one in workers if str(one.pid) == mark.read_text())
-    (other,) = (one for one in workers if one is not sleeper)
-    wait_until(lambda: sleeper.is_stopped, "it sleeps")
-    house.look(house.system)
-    end_leases_of(house, sleeper, cluster)
-    if helped:
-        tasks.sweep(house.system, house.system.clock())
-    wait_until(lambda: all_done(house), "the other worker has done it all")
+    sleeper, other = befall(house, tmp_path / "mark", at=at, signal=signal.SIGSTOP)
+    let_leases_end(house, sleeper, cluster)
+    tasks.sweep(house.system, house.system.clock())
+    wait_until(house.is_done, "the other worker has done it all")
     before = rows(house)
     sleeper.wake()
     wait_until(house.is_quiet, "the sleeper has given up what it held")
     assert rows(house) == before
+    all_is_well(house, sleeper, other)
+
+
+def test_a_sleeper_that_the_engine_took_for_dead_changes_nothing_and_works_again(
+    house: House, cluster: Cluster, tmp_path: Path
+) -> None:
+    """It sleeps while its request is under way, so long that the engine gives its tasks away and forgets its name."""
+    prepare(house)
+    sleeper, other = befall(
+        house, tmp_path / "mark", at="http: after the request /metering", signal=signal.SIGSTOP
+    )
+    let_leases_end(house, sleeper, cluster)
+    wait_until(house.is_quiet, "the other worker and the engine have done it all")
+    before = rows(house)
+    third = house.hire("three")
+    assert engine_knows(house) == 2
+    sleeper.wake()
+    assert third.leave() == 0
+    wait_until(lambda: engine_knows(house) == 2, "the engine knows the sleeper again")
+    assert rows(house) == before
+    all_is_well(house, sleeper, other)
+
+
+def test_when_a_worker_is_killed_the_other_finishes_by_itself(house: House, tmp_path: Path) -> None:
+    """Nobody helps: the dead one's leases are worth nothing, and the sweeps find what it left."""
+    prepare(house)
+    killed, other = befall(
+        house, tmp_path / "mark", at="http: after the request /metering", signal=signal.SIGKILL
+    )
+    wait_until(house.is_quiet, "the other worker has done it all")
+    assert killed.ended == -signal.SIGKILL
+    assert other.leave() == 0
+    what_is_left_is_well(house)
+
+
+def befall(house: House, mark: Path, **what: Any) -> tuple[WorkerProcess, WorkerProcess]:
+    """Start two workers; return the one that it befell, and the other."""
+    workers = [house.hire(name, mark=str(mark), **what) for name in ("one", "two")]
+    wait_until(lambda: mark.exists() and mark.read_text(encoding="ascii") != "", "a worker came to its step")
+    pid = int(mark.read_text(encoding="ascii"))
+    workers.sort(key=lambda one: one.pid != pid)
+    victim, other = workers
+    assert victim.pid == pid
+    wait_until(lambda: victim.ended is not None or victim.is_stopped, "it has befallen one")
+    house.look(house.system)
+    return victim, other
+
+
+def engine_knows(house: House) -> int:
+    """Count the workers that the engine knows of and has heard of lately."""
+    with house.system.sessions.begin() as db:
+        return workers_alive(db)
+
+
+def all_is_well(house: House, sleeper: WorkerProcess, other: WorkerProcess) -> None:
+    """Check that the sleeper alone can go on, and everything else."""
     assert other.leave() == 0
     again = house.queue()
-    wait_until(lambda: house.run(again).state == "succeeded", "the sleeper works again")
+    wait_until(lambda: house.run(again).state == "succeeded", "the sleeper has done another run")
+    wait_until(house.is_quiet, "nothing is left to do")
     assert sleeper.leave() == 0
+    what_is_left_is_well(house)
+
+
+def what_is_left_is_well(house: House) -> None:
+    """Check what was done, and that each thing was done once."""
     problems = findings.after(house, house.system)
     assert not problems, "\n".join(problems)
-    assert set(events(house).values()) == {1}
-
-
-def all_done(house: House) -> bool:
-    """Say whether everything is over but for the engine's own rows of a sleeper."""
-    with house.system.sessions.begin() as db:
-        moving = db.execute(
-            text(
-                "select count(*) from runs where state in ('queued', 'running') union all "
-                "select count(*) from deliveries where state in ('planned', 'leased', 'handing', 'unknown')"
-            )
-        )
-        return not any(moving.scalars())
+    assert set(happened(house).values()) == {1}

@@ -29,13 +29,14 @@ from support.postgres import Database
 
 LONGEST = 60.0
 EXPORT = "metering.export"
+MOVING = ["planned", "leased", "handing", "unknown"]
 
 
 class WorkerProcess:
     """One worker; killed at the end of the test if nothing else ended it."""
 
-    def __init__(self, order: WorkerOrder, log: Path) -> None:
-        self.log = log
+    def __init__(self, name: str, order: WorkerOrder, log: Path) -> None:
+        self.name, self.log = name, log
         with log.open("ab") as said:
             self._process = subprocess.Popen(
                 [sys.executable, str(Path(__file__).with_name("engine_worker.py")), order.to_text()],
@@ -83,18 +84,18 @@ class House(Evidence):
     behind: float
     stack: ExitStack
 
-    def hire(self, **befalls: Any) -> WorkerProcess:
-        """Start a worker."""
+    def hire(self, name: str, **befalls: Any) -> WorkerProcess:
+        """Start a worker; its sessions at the server carry its name."""
         environ = settings_of(self.home, self.usages, self.clazar)
         order = WorkerOrder(
             cwd=str(self.home),
             environ=environ,
             owner_url=self.database.owner_url,
-            app_url=self.database.app_url,
+            app_url=f"{self.database.app_url}&application_name={name}",
             behind=self.behind,
             **befalls,
         )
-        worker = WorkerProcess(order, self.home / "workers.log")
+        worker = WorkerProcess(name, order, self.home / f"{name}.log")
         self.stack.callback(worker.close)
         return worker
 
@@ -117,17 +118,22 @@ class House(Evidence):
             assert found is not None
             return found
 
+    def is_done(self) -> bool:
+        """Say whether every run is over, and every delivery has left."""
+        return not self._any("runs", ["queued", "running"]) and not self._any("deliveries", MOVING)
+
     def is_quiet(self) -> bool:
-        """Say whether every run is over, every delivery has left, and no task of the engine waits or runs."""
+        """Say whether it is done, and no task of the engine waits or runs."""
         with self.system.sessions.begin() as db:
-            moving = db.execute(
-                text(
-                    "select count(*) from runs where state in ('queued', 'running') "
-                    "union all select count(*) from deliveries where state in ('planned', 'leased', 'handing', 'unknown') "
-                    "union all select count(*) from procrastinate_jobs where status in ('todo', 'doing')"
-                )
+            tasks = db.execute(
+                text("select exists (select from procrastinate_jobs where status in ('todo', 'doing'))")
             )
-            return not any(moving.scalars())
+            return self.is_done() and not tasks.scalar_one()
+
+    def _any(self, table: str, states: list[str]) -> bool:
+        with self.system.sessions.begin() as db:
+            found = text(f"select exists (select from {table} where state = any(:states))")
+            return bool(db.execute(found, {"states": states}).scalar_one())
 
 
 @contextmanager

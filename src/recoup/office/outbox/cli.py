@@ -17,6 +17,7 @@ from recoup.web.area import OpenSystem
 from recoup.web.output import Before, Json, Limit, Note
 from recoup.web.wire import found
 
+Id = Annotated[str, Parameter(help="Its id, from `recoup outbox list`.")]
 Way = Literal["again", "accepted", "refused", "cancel"]
 
 
@@ -73,18 +74,12 @@ class _Commands:
 
     def show(
         self,
-        delivery: str,
+        delivery: Id,
         *,
         raw: Annotated[bool, Parameter(negative="", help="Print the exact bytes and nothing else.")] = False,
         json: Json = False,
     ) -> None:
-        """Show a delivery with the exact bytes that leave, or left.
-
-        Parameters
-        ----------
-        delivery:
-            Its id, from `recoup outbox list`.
-        """
+        """Show a delivery with the exact bytes that leave, or left."""
         wanted = parse_id(delivery)
         with self._opened() as system, system.sessions.begin() as db:
             row = found(queries.by_id(db, wanted), f"delivery {wanted}", see="outbox list")
@@ -92,17 +87,21 @@ class _Commands:
         if json:
             output.document(shown)
             return
-        if not raw:
-            output.fields(shown.model_dump(exclude={"payload", "payload_base64", "payload_text"}))
-            output.say("")
-        sys.stdout.flush()
-        sys.stdout.buffer.write(shown.payload)
-        if not raw:
+        if raw:
+            _write(shown.payload)
+            return
+        output.fields(shown.model_dump(exclude={"payload", "payload_base64", "payload_text"}))
+        output.say("")
+        if sys.stdout.isatty():  # where bytes could steer the terminal
+            for line in shown.payload.decode("utf-8", "replace").splitlines():
+                output.say(output.clean(line))
+        else:
+            _write(shown.payload)
             output.say("")
 
     def resolve(
         self,
-        delivery: str,
+        delivery: Id,
         *,
         as_: Annotated[Way, Parameter(name="--as", help="What became of it, or what is to be done.")],
         note: Note = "",
@@ -112,11 +111,6 @@ class _Commands:
 
         `again` hands the same bytes over once more, `accepted` and `refused` say what the far side did, `cancel`
         gives it up.
-
-        Parameters
-        ----------
-        delivery:
-            Its id, from `recoup outbox list`.
         """
         wanted = parse_id(delivery)
         with self._opened() as system, system.sessions.begin() as db:
@@ -135,14 +129,13 @@ class _Commands:
         else:
             output.say(f"{shown.key} is {shown.state} now.")
 
-    def resume(self, channel: str, *, json: Json = False) -> None:
-        """Open a stopped channel again, because its credentials were mended.
-
-        Parameters
-        ----------
-        channel:
-            Its name, such as clazar or mail.
-        """
+    def resume(
+        self,
+        channel: Annotated[str, Parameter(help="Its name, such as clazar or mail.")],
+        *,
+        json: Json = False,
+    ) -> None:
+        """Open a stopped channel again, because its credentials were mended."""
         with self._opened() as system, system.sessions.begin() as db:
             way_out = found(system.ports.channels.get(channel), f"channel {channel!r}", see="outbox list")
             service.resume(db, way_out.name, actor=output.actor(), now=system.clock())
@@ -150,3 +143,8 @@ class _Commands:
             output.document({"channel": channel, "stopped": False})
         else:
             output.say(f"Deliveries leave through {channel} again.")
+
+
+def _write(payload: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(payload)
