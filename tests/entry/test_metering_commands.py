@@ -186,6 +186,17 @@ def test_what_an_earlier_export_could_not_hand_over_leaves_first(here: Market, c
     assert set(states) <= {"accepted", "carried"}
 
 
+def test_what_is_refused_of_an_earlier_export_is_no_success(here: Market, clazar: ClazarStandIn) -> None:
+    clazar.script(faults.server_error(handled=False), times=None, path="/metering/")
+    export(here)
+    clazar.clear_script()
+    clazar.dimensions = {"cpu_core_hours"}
+    here.clock.advance(minutes=5)
+    said = export(here, "--json")
+    assert said.document["streams"][0]["entries"]["rejected"] > 0
+    assert said.code == 1
+
+
 def test_a_cancelled_export_says_so_and_the_next_goes_on(here: Market, clazar: ClazarStandIn) -> None:
     codes = []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -41,12 +42,14 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     times: int = 1
+    pause: float = 0
     names: list[str] = []
 
 
 def work(run: RunningRun, params: Params) -> Outcome:
     for number in range(params.times):
         run.log(f"Step {number}\x07")
+        time.sleep(params.pause)
         run.progress(number + 1, params.times, "steps")
     if params.times == 13:
         raise RuntimeError("unlucky")
@@ -222,14 +225,24 @@ def test_a_database_that_goes_away_is_a_sentence(system: System) -> None:
 
 def test_a_run_is_queued_followed_and_shown(system: System) -> None:
     queued = typed(
-        system, "jobs", "run", "test.work", "--param", "times=3", "--param", 'names=["a","b"]', "--json"
+        system,
+        "jobs",
+        "run",
+        "test.work",
+        "--param",
+        "times=3",
+        "--param",
+        "pause=0.7",
+        "--param",
+        'names=["a","b"]',
+        "--json",
     )
     assert queued.code == 0
     assert "No worker runs" in queued.err
     run_id = queued.document["id"]
     listed = good(typed(system, "runs", "list", "--job", "test.work", "--json")).document["items"]
     assert [(one["id"], one["state"], one["params"]) for one in listed] == [
-        (run_id, "queued", {"times": 3, "names": ["a", "b"]})
+        (run_id, "queued", {"times": 3, "pause": 0.7, "names": ["a", "b"]})
     ]
     worker = threading.Thread(target=lambda: execution.execute(system, run_id))
     worker.start()

@@ -27,21 +27,15 @@ def test_a_poisonous_run_is_parked_after_three_workers_and_others_go_on(house: H
     poison = house.queue("test.poison")
     errands += [house.queue("test.errand") for _ in range(ERRANDS)]
     export = house.queue()
-    deaths = 0
-    worker = house.hire("first")
-    while house.run(poison).state != "parked":
-        wait_until(
-            lambda: worker.ended is not None or house.run(poison).state == "parked", "it died or was parked"
-        )
-        if worker.ended is not None:
-            assert worker.ended == POISON_EXIT
-            deaths += 1
-            assert deaths <= MOST_DEATHS
-            worker = house.hire(f"after-{deaths}")
-    assert deaths == MOST_DEATHS
-    wait_until(house.is_quiet, "everything else is done")
+    for number in range(MOST_DEATHS):
+        victim = house.hire(f"victim-{number}")
+        wait_until(lambda victim=victim: victim.ended is not None, "it has died of the poison")
+        assert victim.ended == POISON_EXIT
+    worker = house.hire("survivor")
+    wait_until(house.is_quiet, "the poison is parked and everything else is done")
+    assert worker.ended is None
     assert {house.run(one).state for one in (*errands, export)} == {"succeeded"}
     parked = house.run(poison)
-    assert parked.attempt == MOST_DEATHS
+    assert (parked.state, parked.attempt) == ("parked", MOST_DEATHS)
     assert parked.needs_person
     assert worker.leave() == 0

@@ -130,10 +130,9 @@ def test_a_sleeper_that_the_engine_took_for_dead_changes_nothing_and_works_again
     wait_until(house.is_quiet, "the other worker and the engine have done it all")
     before = rows(house)
     third = house.hire("three")
-    assert engine_knows(house) == 2
+    wait_until(lambda: engine_knows(house) == 2, "the engine has counted its workers anew")
     sleeper.wake()
     assert third.leave() == 0
-    wait_until(lambda: engine_knows(house) == 2, "the engine knows the sleeper again")
     assert rows(house) == before
     all_is_well(house, sleeper, other)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import re
 from collections.abc import Iterator
@@ -96,6 +97,24 @@ def test_rotation_by_several_writers_loses_no_record(tmp_path: Path) -> None:
     assert all(file.stat().st_size < 3_000 for file in files)
     written = [line.split()[1] for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     assert sorted(written) == sorted(f"{number}-{count}" for number in range(3) for count in range(100))
+
+
+def test_only_one_writer_at_a_time_moves_the_file_aside(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    handler = logs.SharedFile(path, largest=10)
+    record = logging.LogRecord("x", logging.INFO, "", 0, "a record that is long enough", None, None)
+    handler.handle(record)
+    with (tmp_path / ".app.log.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        writer = Thread(target=handler.handle, args=(record,))
+        writer.start()
+        writer.join(0.3)
+        assert writer.is_alive()
+        path.rename(tmp_path / "app.log.1")  # as the process that holds the lock does
+        path.touch()
+    writer.join()
+    handler.close()
+    assert sorted(file.name for file in tmp_path.glob("app.log*")) == ["app.log", "app.log.1"]
 
 
 def test_a_full_disk_ends_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

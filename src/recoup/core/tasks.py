@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import procrastinate
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
-from procrastinate.jobs import JobDeferrer
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, JobDeferrer, Status
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -152,7 +152,7 @@ class Worker:
                     seconds_since_heartbeat=STALLED_AFTER.total_seconds()
                 )
                 for job in stalled:
-                    await app.job_manager.retry_job(job)
+                    await _give_back(app, job)
             except ConnectorException as error:
                 log.warning("The engine's sweep will try again: %s", error)
 
@@ -171,6 +171,14 @@ class Worker:
             except Exception:  # the clock must not stop because one part stumbled
                 log.exception("The tick failed")
             self._stop.wait(self.tick_every.total_seconds())
+
+
+async def _give_back(app: procrastinate.App, job: Job) -> None:
+    """Queue a dead worker's task again; one with the same word that waits already takes its place."""
+    try:
+        await app.job_manager.retry_job(job)
+    except UniqueViolation:
+        await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
 
 
 def sweep(system: System, now: datetime) -> bool:

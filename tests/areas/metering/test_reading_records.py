@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from recoup.areas.metering.reading.results import FileReading
+from recoup.areas.metering.reading.results import FileReading, Limits
 from support.usage_texts import TextStore, read_all, written
 
 GOOD = {
@@ -85,6 +86,18 @@ def test_where_an_unusable_record_stands_is_told_to_the_byte() -> None:
     assert (found.key, found.line, found.index) == ("k", 3, 1)
     assert len(found.excerpt) == 300
     assert found.excerpt.endswith("ü…")
+
+
+@pytest.mark.parametrize("chunk", [1, 200, 1 << 16])
+def test_lines_are_counted_through_records_of_several_lines(chunk: int) -> None:
+    some = [{"dimension": "d", "value": 1, "podName": str(i), "labels": {"a": [i]}} for i in range(20)]
+    some[7]["value"] = some[13]["value"] = -1
+    body = json.dumps(some, indent=1).encode()
+    (reading,) = read_all(TextStore({"k": body}), limits=Limits(chunk=chunk))
+    lines = body.decode().split("\n")
+    found = [(bad.index, lines[bad.line - 1], bad.line) for bad in reading.quarantined]
+    assert found == [(7, " {", 1 + 7 * 10 + 1), (13, " {", 1 + 13 * 10 + 1)]
+    assert [json.loads(body[bad.start : bad.end])["podName"] for bad in reading.quarantined] == ["7", "13"]
 
 
 @pytest.mark.parametrize("payer", [None, "null", '""', '" \\u00a0"'])

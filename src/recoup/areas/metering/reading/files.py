@@ -84,8 +84,8 @@ class Source:
         size = self._limits.chunk
         member = zlib.decompressobj(_ZLIB_WITH_GZIP_HEADER)
         for block in blocks:
-            rest, text = block, b""
-            while rest or len(text) == size:  # a full answer may leave more behind, with all input taken
+            rest = block
+            while rest:  # what a full answer leaves behind inside zlib comes out before it takes the checksum
                 if member.eof:
                     member = zlib.decompressobj(_ZLIB_WITH_GZIP_HEADER)
                 try:
