@@ -51,6 +51,8 @@ def verify(system: System) -> service.Verification:
     """Verify the chain against the heads written down so far."""
     anchors = read_anchors(system)
     with system.sessions.begin() as db:
+        # One snapshot for the walk and the counts: others record and seal meanwhile.
+        db.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         return service.verify(db, anchors=anchors)
 
 
