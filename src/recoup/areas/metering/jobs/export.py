@@ -51,7 +51,8 @@ class Report:
         hours_done = sum(one.taken for one in self.streams)
         records = sum(one.records for one in self.streams)
         entries = sum(one.entries for one in self.streams)
-        text = f"{hours_done} hour{'' if hours_done == 1 else 's'} exported: {records:,} records in {entries:,} entries."
+        done = "1 hour" if hours_done == 1 else f"{hours_done} hours"
+        text = f"{done} exported: {records:,} records in {entries:,} entries."
         waiting = sum(one.waiting for one in self.streams)
         text += f" {waiting} hours wait for the producer." if waiting else ""
         text += " ".join(f" {one.problem}" for one in self.streams if one.problem)
