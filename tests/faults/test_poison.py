@@ -32,7 +32,7 @@ def test_a_poisonous_run_is_parked_after_three_workers_and_others_go_on(house: H
         wait_until(lambda victim=victim: victim.ended is not None, "it has died of the poison")
         assert victim.ended == POISON_EXIT
     worker = house.hire("survivor")
-    wait_until(house.is_quiet, "the poison is parked and everything else is done")
+    wait_until(house.is_done, "the poison is parked and everything else is done")
     assert worker.ended is None
     assert {house.run(one).state for one in (*errands, export)} == {"succeeded"}
     parked = house.run(poison)

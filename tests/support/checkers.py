@@ -84,38 +84,44 @@ def nothing_twice(db: Session, ledger: Iterable[Accepted]) -> Iterator[str]:
             yield f"{key} was billed with {row.quantity}, and is {entry.quantity} here"
 
 
-def sums_are_exact(db: Session) -> Iterator[str]:  # noqa: C901 - a list of sums, one after another
+def sums_are_exact(db: Session) -> Iterator[str]:
     """C-sum: what was measured is submitted or carried on, for each entry, each window and over all time.
 
     For streams without formulas, whose entries are what their files measured.
     """
-    parts: dict[object, Decimal] = defaultdict(lambda: ZERO)
-    for part in db.scalars(select(Part).where(Part.contract.is_not(None))):
-        parts[part.window_id, part.contract, part.dimension] += part.quantity
-    balance: dict[object, Decimal] = defaultdict(lambda: ZERO)
-    measured: dict[object, Decimal] = {}
-    for entry in db.scalars(select(Entry)):
+    entries = db.scalars(select(Entry)).all()
+    for entry in entries:
         where = f"{entry.contract} {entry.dimension} {entry.hour:%d %H}"
         if entry.measured + entry.carried_in != entry.quantity + entry.carried_out:
             yield f"{where}: {entry.measured} + {entry.carried_in} is not {entry.quantity} + {entry.carried_out}"
         if entry.state == "carried" and entry.quantity:
             yield f"{where}: carried on as a whole, and yet {entry.quantity} are to be submitted"
-        measured[entry.window_id, entry.contract, entry.dimension] = entry.measured
+    parts: dict[object, Decimal] = defaultdict(lambda: ZERO)
+    for part in db.scalars(select(Part).where(Part.contract.is_not(None))):
+        parts[part.window_id, part.contract, part.dimension] += part.quantity
+    measured = {(one.window_id, one.contract, one.dimension): one.measured for one in entries}
+    for name in {*parts, *measured}:
+        if parts.get(name, ZERO) != measured.get(name, ZERO):
+            yield f"{name}: files held {parts.get(name)}, the entry says {measured.get(name)}"
+    for name, missing in _balance(db, entries).items():
+        if missing:
+            yield f"{name}: {missing} is neither submitted nor carried on"
+
+
+def _balance(db: Session, entries: Iterable[Entry]) -> dict[object, Decimal]:
+    """Return what should be zero: all that came in, less what is submitted or waits to be, less what is carried."""
+    balance: dict[object, Decimal] = defaultdict(lambda: ZERO)
+    for entry in entries:
         restamped = entry.quantity if entry.state == "restamped" else ZERO
         balance[entry.stream_id, entry.contract, entry.dimension] += (
             entry.measured - entry.quantity + restamped
         )
-    for name in {*parts, *measured}:
-        if parts.get(name, ZERO) != measured.get(name, ZERO):
-            yield f"{name}: files held {parts.get(name)}, the entry says {measured.get(name)}"
     carried = select(Window.stream_id, Adjustment).join(Window, Window.id == Adjustment.window_id)
     for stream_id, adjustment in db.execute(carried.where(Adjustment.state == "carried")):
         balance[stream_id, adjustment.contract, adjustment.dimension] += adjustment.difference
     for rest in db.scalars(select(Remainder)):
         balance[rest.stream_id, rest.contract, rest.dimension] -= rest.carried
-    for name, missing in balance.items():
-        if missing:
-            yield f"{name}: {missing} is neither submitted nor carried on"
+    return balance
 
 
 def files_tie(db: Session, counts: Mapping[Hour, Count]) -> Iterator[str]:
@@ -160,7 +166,7 @@ def _by_part(parts: Iterable[Part], count: Count) -> Iterator[tuple[str, object,
     yield "measured", dict(measured), dict(count.measured)
 
 
-def owed_is_right(db: Session) -> Iterator[str]:  # noqa: C901 - a list of cases, one after another
+def owed_is_right(db: Session) -> Iterator[str]:
     """The book of what is owed has an open item for what is unsettled, and for nothing else."""
     items = {item.key: item.state for item in db.scalars(select(OwedItem).where(OwedItem.area == "metering"))}
     known = set()
@@ -173,23 +179,22 @@ def owed_is_right(db: Session) -> Iterator[str]:  # noqa: C901 - a list of cases
         if window.state == "held" and state not in {"open", "lapsed"}:
             yield f"{name} is held, and nobody owes it ({state})"
     states: dict[str, set[str]] = defaultdict(set)
-    of_stream = select(Stream.key, Entry).join(Stream, Stream.id == Entry.stream_id)
-    for key, entry in db.execute(of_stream):
+    for key, entry in db.execute(select(Stream.key, Entry).join(Stream, Stream.id == Entry.stream_id)):
         states[f"metering:{key}:{entry.hour:%Y-%m-%dT%H}:{entry.contract}"].add(entry.state)
     for name, found in states.items():
-        state = items.get(name)
-        if found == {"carried"}:
-            allowed = {None}
-        elif found <= SETTLED:
-            allowed = {"settled", "lapsed"}
-        elif found & {"expired", "restamped", "dismissed"}:
-            allowed = {"open", "lapsed"}
-        else:
-            allowed = {"open"}
-        if state not in allowed:
-            yield f"{name} has entries {sorted(found)}, and is {state} in the book of what is owed"
+        if items.get(name) not in _allowed(found):
+            yield f"{name} has entries {sorted(found)}, and is {items.get(name)} in the book of what is owed"
     for name in set(items) - known - set(states):
         yield f"{name} is in the book of what is owed, and nobody knows what for"
+
+
+def _allowed(found: set[str]) -> set[str | None]:
+    """Return how an item may stand whose entries stand so; what lapsed stays so, whatever becomes of the rest."""
+    if found == {"carried"}:
+        return {None}
+    if found <= SETTLED:
+        return {"settled", "lapsed"}
+    return {"open", "lapsed"} if found & {"expired", "restamped", "dismissed"} else {"open"}
 
 
 def deliveries_move(db: Session) -> Iterator[str]:

@@ -135,6 +135,15 @@ def test_the_place_of_a_fault_is_named_to_the_byte(separator: bytes, chunk: int)
     assert f"line {place.line}, column {place.column}" in place.detail
 
 
+def test_the_place_of_a_stray_quote_is_named_though_what_follows_makes_no_sense() -> None:
+    good = b",".join([b'{"dimension":"d","value":1}'] * 200)
+    body = b"[" + good + b',{"dimension":"d"","value":1},' + good + b"]"
+    with pytest.raises(MalformedFile, match="expected ',' or '}'") as refused:
+        read_all(TextStore({"k": body}), limits=Limits(chunk=500, record=1_000))
+    assert body[: refused.value.byte].endswith(b'"d"')
+    assert body[refused.value.byte :].startswith(b'","value"')
+
+
 def test_the_place_of_a_fault_in_lines_is_named_to_the_byte() -> None:
     record = b'{"dimension":"d","value":1}\n'
     body = record * 30 + b'\n{"dimension":"d","value":tru}\n' + record * 30

@@ -59,10 +59,9 @@ class ExportCommands:
             if dry_run or system.settings.section("metering", MeteringSettings).dry_run:
                 return _show(rehearse(system, params), as_json=json)
             _refuse_a_second(system, params)
-            _hand_over_what_is_due(system)
             job = jobs.find(system.parts.jobs, "metering.export")
             run = run_here(system, job, params.model_dump(), actor=output.actor())
-            _hand_over_what_is_due(system)
+            _hand_over_the_rest(system)
             if json:
                 output.document({"run": RunShown.model_validate(run), "streams": _standings(system, params)})
             return _exit_code(run)
@@ -80,8 +79,8 @@ def _refuse_a_second(system: System, params: ExportParams) -> None:
         )
 
 
-def _hand_over_what_is_due(system: System) -> None:
-    """Let leave what earlier exports planned, and mails: where a crontab is all that runs, nobody else would."""
+def _hand_over_the_rest(system: System) -> None:
+    """Let mails leave, too: where a crontab is all that runs, nobody else would."""
     with system.sessions.begin() as db:
         channels = outbox.channels_with_work(db, now=system.clock())
     for channel in channels:

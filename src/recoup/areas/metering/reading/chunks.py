@@ -175,7 +175,8 @@ class _Array(Generic[T]):
 
     def _guess(self, buffer: bytearray, place: _Place) -> Chunk[T] | None:
         # What decodes as an array up to some comma ends there with a whole record, because JSON is read from left
-        # to right. So a likely comma is simply tried; inside a string or an inner object the decoding fails at its end.
+        # to right. So a likely comma is simply tried: if it stands in a string or an inner array, the text just ends
+        # too early. Any other fault is one, and its place is known.
         at = _likely_comma(buffer)
         if at is None:
             return None
@@ -183,7 +184,7 @@ class _Array(Generic[T]):
         try:
             records = self._decoder.array(text)
         except NotJSON as error:
-            if error.offset is not None and error.offset < at:
+            if error.offset is not None:
                 place.refuse(text, error.offset, error.reason)
             return None
         return self._measured(Chunk(place.base, place.line, 1, text, records), place)
