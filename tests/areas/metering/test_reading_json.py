@@ -124,7 +124,7 @@ def test_an_empty_array_is_a_file_without_usage(body: bytes) -> None:
 def test_the_place_of_a_fault_is_named_to_the_byte(separator: bytes, chunk: int) -> None:
     record = b'{"dimension":"d","value":1}'
     good = separator.join([record] * 20)
-    body = b"[" + good + separator + b'{"dimension":"d","value":01}' + separator + good + b"]"
+    body = b"[\n" + good + separator + b'{"dimension":"d","value":01}' + separator + good + b"]"
     with pytest.raises(MalformedFile) as refused:
         _read(body, chunk)
     place = refused.value
