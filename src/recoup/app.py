@@ -26,7 +26,7 @@ from recoup.core.errors import Misconfigured
 from recoup.core.parts import Parts
 from recoup.core.ports import Channel
 from recoup.core.postgres import EmbeddedPostgres
-from recoup.core.system import Caller, Ports, System
+from recoup.core.system import Caller, Ports, Presented, System
 from recoup.core.workers import worker_name
 from recoup.migrations import schema
 from recoup.office.controls.area import AREA as CONTROLS
@@ -38,6 +38,7 @@ from recoup.office.messages import service as messages
 from recoup.office.messages.area import AREA as MESSAGES
 from recoup.office.outbox.area import AREA as OUTBOX
 from recoup.office.owed.area import AREA as OWED
+from recoup.office.people.permissions import EVERYTHING
 from recoup.settings import Settings, SettingsError, load
 from recoup.web import keys
 from recoup.web.area import Area
@@ -207,8 +208,16 @@ class _alert:  # noqa: N801 - called like the function that it stands for
         )
 
 
-def _authenticate(settings: Settings) -> Callable[[str], Caller | None]:
-    return lambda presented: Caller("api", "key") if keys.matches(settings.home, presented) else None
+class _authenticate:  # noqa: N801 - called like the function that it stands for
+    """Knows this installation's own key."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._home = settings.home
+
+    def __call__(self, presented: Presented, *, now: datetime) -> Caller | None:  # noqa: ARG002
+        if presented.how == "bearer" and keys.matches(self._home, presented.secret):
+            return Caller("api", "key", permissions=EVERYTHING, role="administrator")
+        return None
 
 
 def _psycopg_url(url: str) -> str:

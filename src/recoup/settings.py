@@ -8,6 +8,7 @@ file. An empty value is as good as none, in every layer. Nothing has to be set.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ __all__ = [
     "Section",
     "Settings",
     "SettingsError",
+    "WebSettings",
     "load",
 ]
 
@@ -56,6 +58,14 @@ def _store(address: str, info: ValidationInfo) -> str:
     if not address and info.context:
         return str(info.context["home"] / "files")
     return str(absolute(Path(address or "var/files"), info))
+
+
+def _address(address: str | None) -> str | None:
+    if address is None or not address:
+        return None
+    if not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", address.rstrip("/").lower()):
+        raise ValueError("expected something like https://recoup.example.com, without a path")
+    return address.rstrip("/").lower()
 
 
 class ProcessSettings(Section):
@@ -95,6 +105,20 @@ class MailSettings(Section):
     sender: Annotated[str, Env("SMTP_SENDER", "SMTP_FROM")] = "Recoup <recoup@localhost>"
     alerts: tuple[str, ...] = ("administrator@localhost",)
     """Who is told when something needs a person."""
+
+
+class WebSettings(Section):
+    """How people reach this server, and which machines stand between them and it."""
+
+    address: Annotated[str | None, AfterValidator(_address)] = None
+    """What people type, such as ``https://recoup.example.com``; None: http on this machine only."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of proxies whose X-Forwarded-For is believed."""
+
+    @property
+    def is_secure(self) -> bool:
+        """Say whether browsers reach this server over TLS."""
+        return self.address is not None and self.address.startswith("https://")
 
 
 class FilesSettings(Section):
@@ -141,6 +165,11 @@ class Settings:
         return self.section("mail", MailSettings)
 
     @property
+    def web(self) -> WebSettings:
+        """The section of how people reach this server."""
+        return self.section("web", WebSettings)
+
+    @property
     def files(self) -> FilesSettings:
         """The section of stored files."""
         return self.section("files", FilesSettings)
@@ -159,7 +188,7 @@ class Settings:
 
 
 def load(*, cwd: Path, environ: Mapping[str, str], sections: Mapping[str, type[Section]]) -> Settings:
-    """Read every layer and fill our own sections (recoup, mail, files) and then ``sections``.
+    """Read every layer and fill our own sections (recoup, mail, files, web) and then ``sections``.
 
     Raise SettingsError with one sentence per problem; no secret's value stands in any of them.
     """
@@ -168,6 +197,7 @@ def load(*, cwd: Path, environ: Mapping[str, str], sections: Mapping[str, type[S
         PROCESS: ProcessSettings,
         "mail": MailSettings,
         "files": FilesSettings,
+        "web": WebSettings,
         **sections,
     }
     layers = Layers(cwd, environ)

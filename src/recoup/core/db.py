@@ -31,6 +31,9 @@ from recoup.core.errors import Unavailable
 
 T = TypeVar("T")
 
+AS_SYSTEM = "-c recoup.role=system"
+"""What a connection of ours starts with. Row security shows nothing to one that does not say who it is."""
+
 SERIALIZATION_FAILURE, DEADLOCK = "40001", "40P01"
 TRANSACTION_ATTEMPTS = 5
 
@@ -70,7 +73,7 @@ def connect(url: str, *, pool_size: int = 10) -> Engine:
         connect_args={
             "connect_timeout": 10,
             "options": "-c timezone=UTC -c lock_timeout=30s -c statement_timeout=600s "
-            "-c idle_in_transaction_session_timeout=600s",
+            f"-c idle_in_transaction_session_timeout=600s {AS_SYSTEM}",
         },
     )
 
@@ -130,6 +133,14 @@ def wait_until_ready(engine: Engine, *, seconds: float) -> None:
             time.sleep(0.2)
         else:
             return
+
+
+def act_as(db: Session, *, role: str, person: UUID | None) -> None:
+    """Let row security see, until this transaction ends, who it is done for; ``role`` "" is nobody."""
+    statement = text(
+        "select set_config('recoup.role', :role, true), set_config('recoup.person', :person, true)"
+    )
+    db.execute(statement, {"role": role, "person": str(person or "")})
 
 
 def database_now(db: Session) -> datetime:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
+from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -37,11 +38,46 @@ class Alert(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Presented:
+    """What a request shows of who sends it: a bearer's text or a session's cookie, and where it comes from."""
+
+    secret: str = field(repr=False)
+    how: Literal["bearer", "cookie"]
+    address: str
+    """The client's IP address, as this server believes it (see ``web/guard.py``)."""
+    agent: str
+    """What the program calls itself, shortened."""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking: a name for the journal, and whether by key, session or command line."""
+    """Who is asking: a name for the journal, how they showed it, and what they may do."""
 
     name: str
-    by: str
+    by: Literal["session", "token", "key"]
+    """By a browser's session, an access token, or a key: a person's, or this installation's own."""
+    permissions: frozenset[str] = frozenset()
+    """What they may do, such as ``jobs.run``; already without what they must show a second factor for."""
+    role: str = ""
+    person: UUID | None = None
+    """None: nobody in particular, but the holder of this installation's key."""
+    session: UUID | None = None
+    zone: str = "UTC"
+    """The time zone that they read instants in."""
+    missing: Literal["", "factor", "enrolment"] = ""
+    """What stands between them and what their role may do: to show a second factor, or to set one up first."""
+
+    def may(self, permission: str) -> bool:
+        """Say whether they may."""
+        return permission in self.permissions
+
+
+class Authenticate(Protocol):
+    """Answers who shows this, or None; office/people decides it, app.py puts it in."""
+
+    def __call__(self, presented: Presented, *, now: datetime) -> Caller | None:
+        """Look it up in a transaction of its own, and note that it was used."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +92,7 @@ class System:
     worker: str
     """The name under which this process leases work: host, process id and start."""
     alert: Alert
-    authenticate: Callable[[str], Caller | None]
-    """Answers who holds an API key, or None."""
+    authenticate: Authenticate
     conninfo: str
     """libpq connection string of the same database, for the engine."""
 

@@ -1,33 +1,96 @@
-"""Who is asking: a bearer key, checked by the running system in a dependency of every route that is not open."""
+"""Who is asking, and whether they may: checked in dependencies of the routes, never by a request's path.
+
+A browser shows its session in a cookie, a program a key or a token as a bearer. What either may do stands in one
+table in ``office/people``; a route names the permission that it needs.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from recoup.core.errors import Unauthorised
-from recoup.core.system import Caller
-from recoup.web.deps import Running
+from recoup.core.errors import Forbidden, Unauthorised
+from recoup.core.system import Caller, Presented, System
 
-_bearer = HTTPBearer(auto_error=False, description="This installation's key: secrets/api.key in RECOUP_HOME.")
+LONGEST_SECRET = 4_096
+LONGEST_AGENT = 300
+
+_bearer = HTTPBearer(
+    auto_error=False, description="An access token, a personal key, or this installation's key."
+)
 
 
-def signed_in(
-    system: Running, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Caller:
-    """Return who holds the key that was presented; raise Unauthorised without saying what was wrong with it."""
-    caller = system.authenticate(given.credentials) if given is not None else None
+def cookie_name(system: System) -> str:
+    """Return the name of the session's cookie: bound to this host and to TLS, except on loopback."""
+    return "__Host-recoup" if system.settings.web.is_secure else "recoup"
+
+
+def address_of(request: Request) -> str:
+    """Return the client's IP address; what a stranger writes into a header is not it."""
+    return request.client.host if request.client else ""
+
+
+def presented(request: Request, given: HTTPAuthorizationCredentials | None) -> Presented | None:
+    """Return what the request shows: a bearer where it has one, else the cookie."""
+    system: System = request.app.state.system
+    agent = "".join(c for c in request.headers.get("user-agent", "") if c.isprintable())[:LONGEST_AGENT]
+    if given is not None:
+        return Presented(given.credentials[:LONGEST_SECRET], "bearer", address_of(request), agent)
+    cookie = request.cookies.get(cookie_name(system))
+    return Presented(cookie[:LONGEST_SECRET], "cookie", address_of(request), agent) if cookie else None
+
+
+def identity(
+    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
+) -> Caller | None:
+    """Return who is asking, or None; asked once per request."""
+    system: System = request.app.state.system
+    shown = presented(request, given)
+    caller = system.authenticate(shown, now=system.clock()) if shown is not None else None
+    request.state.caller = caller
+    return caller
+
+
+Identity = Annotated[Caller | None, Depends(identity)]
+"""Who is asking, where a route is open to anybody."""
+
+
+def signed_in(caller: Identity) -> Caller:
+    """Return who is asking; raise Unauthorised without saying what was wrong with what they showed."""
     if caller is None:
         raise Unauthorised(
-            "This needs the API key.",
-            fix="Send it as `Authorization: Bearer …`; it is in secrets/api.key in RECOUP_HOME.",
+            "This needs a sign-in.",
+            fix="Programs send a key as `Authorization: Bearer …`; one is in secrets/api.key in RECOUP_HOME.",
         )
     return caller
 
 
-def actor_of(caller: Annotated[Caller, Depends(signed_in)]) -> str:
+SignedIn = Annotated[Caller, Depends(signed_in)]
+"""Who is asking; refused where that is nobody."""
+
+
+def may(permission: str) -> Callable[[Caller], Caller]:
+    """Return the dependency of a route that needs ``permission``: ``Depends(may("jobs.run"))``."""
+
+    def permitted(caller: SignedIn) -> Caller:
+        if caller.may(permission):
+            return caller
+        if caller.missing == "factor":
+            raise Forbidden("This needs your second factor.", fix="Show it at /desk/sign-in/factor.")
+        if caller.missing == "enrolment":
+            raise Forbidden(
+                "This needs a second factor, and you have none yet.",
+                fix="Set one up at /desk/account/factors.",
+            )
+        raise Forbidden("You may not do this.", fix="Ask an administrator of this installation.")
+
+    return permitted
+
+
+def actor_of(caller: SignedIn) -> str:
     """Return the caller's name for the journal."""
     return f"{caller.by}:{caller.name}"
 

@@ -9,7 +9,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
+from recoup.core.db import act_as
 from recoup.core.system import System
+from recoup.web.auth import Identity
 
 
 def system_of(request: Request) -> System:
@@ -22,9 +24,10 @@ Running = Annotated[System, Depends(system_of)]
 """The running system."""
 
 
-def transaction(system: Running) -> Iterator[Session]:
-    """Open a transaction for one request; a failure rolls it back."""
+def transaction(system: Running, caller: Identity) -> Iterator[Session]:
+    """Open a transaction for one request, which sees what the caller may see; a failure rolls it back."""
     with system.sessions.begin() as db:
+        act_as(db, role=caller.role if caller else "", person=caller.person if caller else None)
         yield db
 
 

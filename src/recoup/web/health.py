@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from recoup.core.errors import RecoupError
 from recoup.core.parts import Check
 from recoup.core.system import System
-from recoup.web.auth import signed_in
+from recoup.web.auth import may
 from recoup.web.deps import Running
 from recoup.web.wire import Shown
 
@@ -88,7 +88,9 @@ def router(*, ready: Sequence[Checks], detail: Sequence[Checks]) -> APIRouter:
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return found
 
-    @routes.get("/healthz", summary="How everything stands, in detail", dependencies=[Depends(signed_in)])
+    @routes.get(
+        "/healthz", summary="How everything stands, in detail", dependencies=[Depends(may("health.look"))]
+    )
     def healthz(system: Running, response: Response) -> Health:
         found = report(gathered(system, (*ready, *detail, *system.parts.checks)))
         if not found.ok:

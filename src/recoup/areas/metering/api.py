@@ -26,14 +26,14 @@ from recoup.areas.metering.service import adjustments as settling
 from recoup.core.clock import hour_of, parse_instant
 from recoup.office.jobs import service as jobs
 from recoup.office.jobs.schemas import RunShown
-from recoup.web.auth import Actor, signed_in
+from recoup.web.auth import Actor, may
 from recoup.web.deps import Db, Now, Running
 from recoup.web.paging import Before, Limit
 from recoup.web.wire import Page, Word, found, page_of
 
 EXPORT = "metering.export"
 
-router = APIRouter(prefix="/metering", tags=["metering"], dependencies=[Depends(signed_in)])
+router = APIRouter(prefix="/metering", tags=["metering"], dependencies=[Depends(may("metering.look"))])
 
 
 @router.get("/streams", summary="How each stream stands")
@@ -95,7 +95,11 @@ def why(
     return provenance.why(system, entry_id, with_records=records, most=most)
 
 
-@router.post("/entries/{entry_id}/retry", summary="Settle an entry as a person")
+@router.post(
+    "/entries/{entry_id}/retry",
+    summary="Settle an entry as a person",
+    dependencies=[Depends(may("metering.settle"))],
+)
 def retry(*, db: Db, actor: Actor, now: Now, entry_id: UUID, asked: RetryAsked) -> EntryInFull:
     """Send again, restamp into the next hour, accept, or dismiss what waits for a person."""
     row = settling.retry(db, entry_id, how=asked.how, note=asked.note, actor=actor, now=now)
@@ -130,7 +134,11 @@ def adjustments(
     return page_of(AdjustmentShown, [AdjustmentShown.of(*row) for row in rows], limit=limit)
 
 
-@router.post("/adjustments/{adjustment_id}/end", summary="Settle an adjustment as a person")
+@router.post(
+    "/adjustments/{adjustment_id}/end",
+    summary="Settle an adjustment as a person",
+    dependencies=[Depends(may("metering.settle"))],
+)
 def end(*, db: Db, actor: Actor, now: Now, adjustment_id: UUID, asked: EndAsked) -> AdjustmentShown:
     """Carry the difference into the next submission, or let it go."""
     row = settling.end(db, adjustment_id, carry=asked.carry, note=asked.note, actor=actor, now=now)
@@ -139,7 +147,9 @@ def end(*, db: Db, actor: Actor, now: Now, adjustment_id: UUID, asked: EndAsked)
     return AdjustmentShown.of(names[window.stream_id], window.hour, row)
 
 
-@router.post("/exports", summary="Export now", status_code=202)
+@router.post(
+    "/exports", summary="Export now", status_code=202, dependencies=[Depends(may("metering.export"))]
+)
 def export(
     *, db: Db, system: Running, actor: Actor, now: Now, asked: ExportAsked, response: Response
 ) -> RunShown:

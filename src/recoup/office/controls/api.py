@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends
 
 from recoup.office.controls import queries, service
 from recoup.office.controls.schemas import ControlAsked, ControlInFull, ControlShown, UndoAsked
-from recoup.web.auth import Actor, signed_in
+from recoup.web.auth import Actor, may
 from recoup.web.deps import Db, Now, Running
 from recoup.web.wire import Page, found
 
-router = APIRouter(prefix="/controls", tags=["controls"], dependencies=[Depends(signed_in)])
+router = APIRouter(prefix="/controls", tags=["controls"], dependencies=[Depends(may("controls.look"))])
 
 
 @router.get("", summary="What can be changed while everything runs")
@@ -30,7 +30,7 @@ def one(db: Db, system: Running, name: str) -> ControlInFull:
     return ControlInFull.with_history(control, queries.history(db, control.name))
 
 
-@router.put("/{name}", summary="Set a control")
+@router.put("/{name}", summary="Set a control", dependencies=[Depends(may("controls.change"))])
 def change(
     *, db: Db, system: Running, actor: Actor, now: Now, name: str, asked: ControlAsked
 ) -> ControlInFull:
@@ -41,7 +41,7 @@ def change(
     return ControlInFull.with_history(control, queries.history(db, control.name))
 
 
-@router.post("/{name}/undo", summary="Set a control back")
+@router.post("/{name}/undo", summary="Set a control back", dependencies=[Depends(may("controls.change"))])
 def undo(*, db: Db, system: Running, actor: Actor, now: Now, name: str, asked: UndoAsked) -> ControlInFull:
     """Set a control to what it was at a version, as a new version."""
     control = found(system.parts.controls.get(name), f"control {name!r}", see="controls list")

@@ -20,12 +20,12 @@ from recoup.office.jobs.schemas import (
 )
 from recoup.office.jobs.shown import job_in_full, run_in_full
 from recoup.office.messages import rules as messages
-from recoup.web.auth import Actor, signed_in
+from recoup.web.auth import Actor, may
 from recoup.web.deps import Db, Now, Running
 from recoup.web.paging import Before, Limit
 from recoup.web.wire import Page, Word, found, page_of
 
-router = APIRouter(tags=["jobs"], dependencies=[Depends(signed_in)])
+router = APIRouter(tags=["jobs"], dependencies=[Depends(may("jobs.look"))])
 
 _START = "0-0"
 
@@ -43,7 +43,9 @@ def one_job(db: Db, system: Running, now: Now, name: str) -> JobShown:
     return job_in_full(db, service.find(system.parts.jobs, name), now=now)
 
 
-@router.post("/jobs/{name}/runs", summary="Run a job", status_code=202)
+@router.post(
+    "/jobs/{name}/runs", summary="Run a job", status_code=202, dependencies=[Depends(may("jobs.run"))]
+)
 def start(
     *, db: Db, system: Running, actor: Actor, now: Now, name: str, asked: RunAsked, response: Response
 ) -> RunShown:
@@ -54,7 +56,9 @@ def start(
     return RunShown.model_validate(run)
 
 
-@router.put("/jobs/{name}/schedule", summary="Give a job another schedule")
+@router.put(
+    "/jobs/{name}/schedule", summary="Give a job another schedule", dependencies=[Depends(may("jobs.change"))]
+)
 def schedule(*, db: Db, system: Running, actor: Actor, now: Now, name: str, asked: ScheduleAsked) -> JobShown:
     """Change when a job is owed, from now on."""
     job = service.find(system.parts.jobs, name)
@@ -64,7 +68,11 @@ def schedule(*, db: Db, system: Running, actor: Actor, now: Now, name: str, aske
     return job_in_full(db, job, now=now)
 
 
-@router.post("/jobs/{name}/pause", summary="Stop what a job's schedules start")
+@router.post(
+    "/jobs/{name}/pause",
+    summary="Stop what a job's schedules start",
+    dependencies=[Depends(may("jobs.change"))],
+)
 def pause(*, db: Db, system: Running, actor: Actor, now: Now, name: str) -> JobShown:
     """Pause a job; a person may still run it."""
     job = service.find(system.parts.jobs, name)
@@ -72,7 +80,11 @@ def pause(*, db: Db, system: Running, actor: Actor, now: Now, name: str) -> JobS
     return job_in_full(db, job, now=now)
 
 
-@router.post("/jobs/{name}/resume", summary="Let a job's schedules start runs again")
+@router.post(
+    "/jobs/{name}/resume",
+    summary="Let a job's schedules start runs again",
+    dependencies=[Depends(may("jobs.change"))],
+)
 def resume(*, db: Db, system: Running, actor: Actor, now: Now, name: str) -> JobShown:
     """Resume a paused job."""
     job = service.find(system.parts.jobs, name)
@@ -80,7 +92,9 @@ def resume(*, db: Db, system: Running, actor: Actor, now: Now, name: str) -> Job
     return job_in_full(db, job, now=now)
 
 
-@router.put("/jobs/{name}/notify", summary="Say who is told how runs end")
+@router.put(
+    "/jobs/{name}/notify", summary="Say who is told how runs end", dependencies=[Depends(may("jobs.change"))]
+)
 def notify(*, db: Db, system: Running, actor: Actor, now: Now, name: str, asked: NotifyAsked) -> JobShown:
     """Replace both lists of addresses."""
     job = service.find(system.parts.jobs, name)
@@ -123,13 +137,18 @@ def lines(
     return Page[LineShown](items=page_of(LineShown, rows).items, next=end)
 
 
-@router.post("/runs/{run_id}/cancel", summary="Ask a run to stop")
+@router.post("/runs/{run_id}/cancel", summary="Ask a run to stop", dependencies=[Depends(may("jobs.run"))])
 def cancel(db: Db, actor: Actor, now: Now, run_id: UUID) -> RunShown:
     """Stop a run: at once while it is queued, at its next step while it runs."""
     return RunShown.model_validate(service.cancel(db, run_id, actor=actor, now=now))
 
 
-@router.post("/runs/{run_id}/again", summary="Run the same again", status_code=202)
+@router.post(
+    "/runs/{run_id}/again",
+    summary="Run the same again",
+    status_code=202,
+    dependencies=[Depends(may("jobs.run"))],
+)
 def again(*, db: Db, system: Running, actor: Actor, now: Now, run_id: UUID) -> RunShown:
     """Queue a new run with the parameters of one that is over."""
     return RunShown.model_validate(service.run_again(db, system.parts.jobs, run_id, actor=actor, now=now))

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends
 
 from recoup.office.outbox import queries, service
 from recoup.office.outbox.schemas import DeliveryInFull, Outbox, Resolution
-from recoup.web.auth import Actor, signed_in
+from recoup.web.auth import Actor, may
 from recoup.web.deps import Db, Now, Running
 from recoup.web.paging import Before, Limit
 from recoup.web.wire import Word, found
 
-router = APIRouter(prefix="/outbox", tags=["outbox"], dependencies=[Depends(signed_in)])
+router = APIRouter(prefix="/outbox", tags=["outbox"], dependencies=[Depends(may("outbox.look"))])
 
 
 @router.get("", summary="What leaves the house, newest first")
@@ -33,7 +33,11 @@ def one(db: Db, delivery_id: UUID) -> DeliveryInFull:
     return DeliveryInFull.model_validate(row)
 
 
-@router.post("/{delivery_id}/resolve", summary="Settle a delivery as a person")
+@router.post(
+    "/{delivery_id}/resolve",
+    summary="Settle a delivery as a person",
+    dependencies=[Depends(may("outbox.settle"))],
+)
 def resolve(
     *, db: Db, system: Running, actor: Actor, now: Now, delivery_id: UUID, asked: Resolution
 ) -> DeliveryInFull:
@@ -43,7 +47,12 @@ def resolve(
     return DeliveryInFull.model_validate(row)
 
 
-@router.post("/channels/{channel}/resume", summary="Open a stopped channel again", status_code=204)
+@router.post(
+    "/channels/{channel}/resume",
+    summary="Open a stopped channel again",
+    status_code=204,
+    dependencies=[Depends(may("outbox.settle"))],
+)
 def resume(db: Db, system: Running, actor: Actor, now: Now, channel: str) -> None:
     """Let deliveries leave through a channel whose credentials were mended."""
     way_out = found(system.ports.channels.get(channel), f"channel {channel!r}", see="outbox list")

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Depends, Query
 
 from recoup.office.owed import queries
 from recoup.office.owed.schemas import LapsingShown, OwedShown
-from recoup.web.auth import signed_in
+from recoup.web.auth import may
 from recoup.web.deps import Db, Now
 from recoup.web.paging import Limit
 from recoup.web.wire import Page, Word, page_of
 
-router = APIRouter(prefix="/owed", tags=["owed"], dependencies=[Depends(signed_in)])
+router = APIRouter(prefix="/owed", tags=["owed"], dependencies=[Depends(may("owed.look"))])
 
 LONGEST_LOOK_AHEAD = 24 * 366
 
