@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from recoup.adapters.clazar import ClazarChannel
 from recoup.adapters.clazar_token import ClazarSettings
@@ -38,13 +38,16 @@ from recoup.office.messages import service as messages
 from recoup.office.messages.area import AREA as MESSAGES
 from recoup.office.outbox.area import AREA as OUTBOX
 from recoup.office.owed.area import AREA as OWED
+from recoup.office.people import identity
+from recoup.office.people.area import AREA as PEOPLE
 from recoup.office.people.permissions import EVERYTHING
+from recoup.office.people.secrets import Keys
 from recoup.settings import Settings, SettingsError, load
 from recoup.web import keys
 from recoup.web.area import Area
 
 AREAS: tuple[Area, ...] = (METERING,)
-OFFICE: tuple[Area, ...] = (JOURNAL, OWED, FILES, CONTROLS, OUTBOX, MESSAGES, JOBS)
+OFFICE: tuple[Area, ...] = (JOURNAL, OWED, FILES, CONTROLS, OUTBOX, MESSAGES, PEOPLE, JOBS)
 ALL = OFFICE + AREAS
 
 DATABASE = "recoup"
@@ -122,9 +125,10 @@ def _system(
     clock: Clock,
     channels: Mapping[str, Channel] | None,
 ) -> System:
+    sessions = session_factory(engine)
     return System(
         settings=settings,
-        sessions=session_factory(engine),
+        sessions=sessions,
         clock=clock,
         ports=Ports(
             files=open_store(_files_address(settings)),
@@ -134,7 +138,7 @@ def _system(
         parts=merged(ALL),
         worker=worker_name(),
         alert=_alert(settings),
-        authenticate=_authenticate(settings),
+        authenticate=_authenticate(settings, sessions),
         conninfo=make_url(databases.app_url)
         .set(drivername="postgresql")
         .render_as_string(hide_password=False),
@@ -209,15 +213,17 @@ class _alert:  # noqa: N801 - called like the function that it stands for
 
 
 class _authenticate:  # noqa: N801 - called like the function that it stands for
-    """Knows this installation's own key."""
+    """Knows this installation's own key, and people by what they hold."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
         self._home = settings.home
+        self._sessions = sessions
+        self._keys = Keys.of(settings)
 
-    def __call__(self, presented: Presented, *, now: datetime) -> Caller | None:  # noqa: ARG002
+    def __call__(self, presented: Presented, *, now: datetime) -> Caller | None:
         if presented.how == "bearer" and keys.matches(self._home, presented.secret):
             return Caller("api", "key", permissions=EVERYTHING, role="administrator")
-        return None
+        return identity.authenticate(self._sessions, self._keys, presented, now=now)
 
 
 def _psycopg_url(url: str) -> str:

@@ -313,7 +313,13 @@ def test_every_template_is_complete() -> None:
     folders = [
         entry for entry in files("recoup.office.messages").joinpath("templates").iterdir() if entry.is_dir()
     ]
-    assert sorted(folder.name for folder in folders) == ["alert", "run_finished"]
+    assert sorted(folder.name for folder in folders) == [
+        "account_changed",
+        "alert",
+        "run_finished",
+        "sign_in_code",
+        "welcome",
+    ]
     for folder in folders:
         assert sorted(part.name for part in folder.iterdir()) == ["body.html", "body.txt", "subject.txt"]
 

@@ -58,6 +58,17 @@ class Unauthorised(RecoupError):
     exit_code = 77
 
 
+class TooMany(RecoupError):
+    """The caller asks too often; ``retry_after`` says in how many seconds it may be asked again."""
+
+    status = 429
+    exit_code = 75
+
+    def __init__(self, detail: str, *, fix: str | None = None, retry_after: int) -> None:
+        super().__init__(detail, fix=fix)
+        self.retry_after = retry_after
+
+
 class Misconfigured(RecoupError):
     """A setting or a credential is missing or wrong; only a person can mend it."""
 

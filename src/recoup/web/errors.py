@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from recoup.core.db import is_connection_lost
-from recoup.core.errors import RecoupError, Unavailable
+from recoup.core.errors import RecoupError, TooMany, Unavailable
 from recoup.core.ids import new_id
 
 log = logging.getLogger("recoup.web")
@@ -84,7 +84,7 @@ def _foreseen(_request: Request, error: Exception) -> JSONResponse:
     headers = {}
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="recoup"'
-    if isinstance(error, Unavailable) and error.retry_after is not None:
+    if isinstance(error, Unavailable | TooMany) and error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     return problem(error.status, error.sentence(), headers=headers)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -20,13 +21,25 @@ from sqlalchemy.orm import Session
 from recoup.core.db import lock
 from recoup.core.errors import Conflict, Invalid, NotFound
 from recoup.core.parts import DeliveryKind, Go, Planned, Result
+from recoup.core.sealing import Sealer
 from recoup.office.journal import service as journal
 from recoup.office.messages import rules
 from recoup.office.outbox import queries as outbox_queries
+from recoup.office.outbox import rules as outbox_rules
 from recoup.office.outbox import service as outbox
 from recoup.office.outbox.models import Delivery, State
 
 CHANNEL = "mail"
+DOTS = "••••••"
+"""What stands for a secret, wherever a message is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What a template names and nobody but the recipient may read: it leaves in the message, sealed until then."""
+
+    context: Mapping[str, str] = field(repr=False)
+    sealer: Sealer = field(repr=False)
 
 
 def send(
@@ -38,12 +51,15 @@ def send(
     context: Mapping[str, object],
     sender: str,
     now: datetime,
+    hidden: Hidden | None = None,
+    kind: str | None = None,
 ) -> UUID:
     """Render ``template`` and plan the message in the caller's transaction; return the delivery's id.
 
     One message leaves per ``key``: the first that was planned stands, whatever a later one would say; for another
     recipient the key is a Conflict. Raise Invalid when an address cannot be written to, the subject is no line,
-    or the context lacks what the template names.
+    or the context lacks what the template names. ``hidden`` is what the outbox keeps sealed and shows as dots;
+    ``kind`` is another kind of delivery, for a part that takes a last look of its own.
     """
     recipient, author = rules.address(to), rules.mailbox(sender)
     planned = _planned(db, key)
@@ -51,16 +67,23 @@ def send(
         if planned.headers["to"] != recipient.addr_spec:
             raise Conflict(f"Message {key} was planned before, to {planned.headers['to']}.")
         return planned.id
-    payload = rules.compose(_render(template, context), key=key, sender=author, to=recipient, now=now)
+    compose = functools.partial(rules.compose, key=key, sender=author, to=recipient, now=now)
+    shown = {**context, **dict.fromkeys(hidden.context, DOTS)} if hidden else context
+    payload = compose(_render(template, shown))
+    sealed = None
+    if hidden:
+        secret = compose(_render(template, {**context, **hidden.context}))
+        sealed = hidden.sealer.seal(secret, about=outbox_rules.sealed_for(key))
     delivery_id = outbox.plan(
         db,
         outbox.Plan(
             key=key,
-            kind=KIND.name,
+            kind=kind or KIND.name,
             channel=CHANNEL,
             subject=f"messages/{template}/{key}",
             payload=payload,
             headers={"from": author.addr_spec, "to": recipient.addr_spec},
+            sealed=sealed,
         ),
         now=now,
     )

@@ -11,7 +11,7 @@ import logging
 import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,8 +20,10 @@ from sqlalchemy import delete, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from recoup.core.errors import Misconfigured
 from recoup.core.parts import Result, Stop
 from recoup.core.ports import Channel, ChannelDown, Handover, Parcel, Receipt, Refused, Unknown
+from recoup.core.sealing import sealer_of
 from recoup.core.system import System
 from recoup.office.journal import service as journal
 from recoup.office.outbox import queries, rules, service
@@ -41,6 +43,7 @@ class Claim:
     attempt: int
     kind: str
     parcel: Parcel
+    sealed: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,13 @@ def claim(system: System, channel: Channel) -> list[Claim]:
 
 def hand_over(system: System, channel: Channel, claimed: Claim) -> str:
     """Take one claimed delivery through the fence; return the state it ended in (``lost`` if another took it)."""
+    try:
+        parcel = _opened(system, claimed)
+    except Misconfigured as error:
+        return _finish_refused(system, claimed, Refused(error.sentence(), permanent=True))
     with ExitStack() as stack:
         try:
-            handover = stack.enter_context(channel.prepare(claimed.parcel))
+            handover = stack.enter_context(channel.prepare(parcel))
         except Refused as refusal:
             return _finish_refused(system, claimed, refusal)
         except ChannelDown as down:
@@ -105,6 +112,14 @@ def hand_over(system: System, channel: Channel, claimed: Claim) -> str:
         if stopped is not None:
             return stopped
         return _send(system, channel, claimed, handover)
+
+
+def _opened(system: System, claimed: Claim) -> Parcel:
+    """Return the parcel with the bytes that leave: what is sealed is opened here, and nowhere else."""
+    if claimed.sealed is None:
+        return claimed.parcel
+    about = rules.sealed_for(claimed.parcel.key)
+    return replace(claimed.parcel, payload=sealer_of(system.settings).open(claimed.sealed, about=about))
 
 
 def _send(system: System, channel: Channel, claimed: Claim, handover: Handover) -> str:
@@ -127,7 +142,7 @@ def _recovered(db: Session, system: System, delivery: Delivery, channel: Channel
     if delivery.state not in {State.LEASED, State.HANDING}:
         return True
     delivery.crashes += 1
-    state = rules.after_crash(delivery.state, crashes=delivery.crashes, dedupes=channel.dedupes)
+    state = rules.after_crash(delivery.state, crashes=delivery.crashes, dedupes=_dedupes(channel, delivery))
     if state == State.LEASED:
         return True
     reason = (
@@ -139,6 +154,11 @@ def _recovered(db: Session, system: System, delivery: Delivery, channel: Channel
     return False
 
 
+def _dedupes(channel: Channel, delivery: Delivery) -> bool:
+    """Say whether a delivery may be handed again when nobody knows; a secret one may not: its bytes are gone."""
+    return channel.dedupes and not delivery.is_secret
+
+
 def _lease(db: Session, system: System, delivery: Delivery) -> Claim:
     delivery.state = State.LEASED
     delivery.attempt += 1
@@ -148,7 +168,7 @@ def _lease(db: Session, system: System, delivery: Delivery) -> Claim:
     db.flush()
     headers = {name: str(value) for name, value in delivery.headers.items()}
     parcel = Parcel(delivery.key, delivery.payload, headers, delivery.handings)
-    return Claim(delivery.id, delivery.attempt, delivery.kind, parcel)
+    return Claim(delivery.id, delivery.attempt, delivery.kind, parcel, delivery.sealed)
 
 
 def _pass_the_fence(system: System, claimed: Claim) -> str | None:
@@ -204,7 +224,7 @@ def _finish_unknown(
         delivery = queries.fenced(db, claimed.id, claimed.attempt)
         if delivery is None:
             return "lost"
-        if channel.dedupes:
+        if _dedupes(channel, delivery):
             _try_later(system, delivery, State.UNKNOWN, reason, None)
             delivery.answer = answer
         else:
@@ -230,7 +250,7 @@ def _stop_channel(system: System, channel: Channel, claimed: Claim, reason: str)
             system.alert(db, key=f"channel:{channel.name}", title=title, text=reason, now=now)
         if delivery is None:
             return "lost"
-        state = State.UNKNOWN if claimed.parcel.handings and channel.dedupes else State.PLANNED
+        state = State.UNKNOWN if claimed.parcel.handings and _dedupes(channel, delivery) else State.PLANNED
         _try_later(system, delivery, state, reason, None)
     return state
 
@@ -261,6 +281,8 @@ def _settle(  # noqa: PLR0917 - one private step, called with all of them
     now = system.clock()
     delivery.state, delivery.lease_until, delivery.reason = state, None, reason or None
     delivery.answer, delivery.updated_at = dict(answer), now
+    if state in rules.ERASED:
+        delivery.sealed = None
     system.parts.deliveries[delivery.kind].after(
         db, delivery, Result(state, reason, delivery.handings, answer), now
     )

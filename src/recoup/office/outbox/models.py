@@ -27,11 +27,16 @@ class State(StrEnum):
 
 
 STATES = ", ".join(f"'{state}'" for state in State)
+KEEPS_SECRETS = "'planned', 'leased', 'handing', 'held'"
+"""The states in which the sealed bytes of a secret delivery are still there; a state beyond them erases them."""
 MOVING = "state in ('planned', 'leased', 'handing', 'unknown')"
 
 
 class Delivery(Base):
     """One effect on the outside world, named by ``key``; its payload is frozen when it is planned.
+
+    Where it carries a secret, such as a sign-in code, ``payload`` is what people may see of it; the bytes that leave
+    are ``sealed``, opened by the hand-over alone, and gone once it is over.
 
     ``attempt`` counts claims and is the fence: whoever finishes must name it. ``handings`` counts how often the
     byte that the far side could act on was about to go out. ``crashes`` counts claims that nobody finished.
@@ -41,6 +46,7 @@ class Delivery(Base):
     __table_args__ = (
         CheckConstraint(f"state in ({STATES})", name="state"),
         CheckConstraint("(state in ('leased', 'handing')) = (lease_until is not null)", name="lease"),
+        CheckConstraint(f"sealed is null or (is_secret and state in ({KEEPS_SECRETS}))", name="sealed"),
         Index("ix_deliveries_moving", "channel", "next_attempt_at", postgresql_where=MOVING),
         Index("ix_deliveries_state_id", "state", "id"),
     )
@@ -51,6 +57,8 @@ class Delivery(Base):
     channel: Mapped[str]
     subject: Mapped[str]
     payload: Mapped[bytes]
+    is_secret: Mapped[bool]
+    sealed: Mapped[bytes | None]
     sha256: Mapped[str]
     headers: Mapped[dict[str, Any]]
     state: Mapped[str]

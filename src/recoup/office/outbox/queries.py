@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from recoup.office.outbox.models import Delivery, State, StoppedChannel
@@ -29,7 +29,7 @@ def due(db: Session, channel: str, *, now: datetime, limit: int, unknown_too: bo
     Leases are compared with the database's clock, planned times with ``now``. ``unknown_too``: where the far side
     dedupes, what is unknown may be handed again when its next attempt is due.
     """
-    waiting = Delivery.state.in_([State.PLANNED, State.UNKNOWN] if unknown_too else [State.PLANNED])
+    waiting = _waiting(unknown_too=unknown_too)
     abandoned = Delivery.state.in_([State.LEASED, State.HANDING]) & (Delivery.lease_until < func.now())
     claimable = (
         select(Delivery.id)
@@ -64,9 +64,8 @@ def fenced(db: Session, delivery_id: UUID, attempt: int) -> Delivery | None:
 
 def next_due(db: Session, channel: str, *, unknown_too: bool) -> datetime | None:
     """Return when the next planned delivery of a channel is due."""
-    states = [State.PLANNED, State.UNKNOWN] if unknown_too else [State.PLANNED]
     statement = select(func.min(Delivery.next_attempt_at)).where(
-        Delivery.channel == channel, Delivery.state.in_(states)
+        Delivery.channel == channel, _waiting(unknown_too=unknown_too)
     )
     return db.execute(statement).scalar_one()
 
@@ -125,3 +124,10 @@ def counts_by_state(db: Session) -> dict[str, int]:
     """Return how many deliveries stand in each state."""
     rows = db.execute(select(Delivery.state, func.count()).group_by(Delivery.state).order_by(Delivery.state))
     return {state: int(number) for state, number in rows}
+
+
+def _waiting(*, unknown_too: bool) -> ColumnElement[bool]:
+    """Return what may be handed over: what is planned, and what is unknown where that may be handed again."""
+    planned = Delivery.state == State.PLANNED
+    unknown = and_(Delivery.state == State.UNKNOWN, Delivery.is_secret.is_(False))
+    return or_(planned, unknown) if unknown_too else planned

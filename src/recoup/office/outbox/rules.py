@@ -18,6 +18,8 @@ CHANNEL_PAUSE = timedelta(minutes=15)
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
 
 OVER = frozenset({State.ACCEPTED, State.REFUSED, State.CANCELLED})
+ERASED = frozenset({*OVER, State.UNKNOWN})
+"""Where the sealed bytes of a secret delivery are gone for good."""
 WAITING_FOR_A_PERSON = frozenset({State.UNKNOWN, State.HELD, State.REFUSED})
 
 
@@ -42,7 +44,12 @@ def after_crash(state: str, *, crashes: int, dedupes: bool) -> State:
     return State.LEASED if state == State.LEASED or dedupes else State.UNKNOWN
 
 
-def may_resolve(state: str, resolution: str) -> str | None:
+def sealed_for(key: str) -> str:
+    """Return what the sealed bytes of a delivery are bound to."""
+    return f"deliveries/sealed/{key}"
+
+
+def may_resolve(state: str, resolution: str, *, is_secret: bool = False) -> str | None:
     """Say why a person may not resolve a delivery in ``state`` this way, or return None."""
     allowed = {
         "again": {State.UNKNOWN, State.HELD, State.REFUSED},
@@ -54,4 +61,6 @@ def may_resolve(state: str, resolution: str) -> str | None:
         return f"{resolution!r} is no resolution; choose again, accepted, refused or cancel."
     if state not in allowed[resolution]:
         return f"A delivery that is {state} cannot be resolved as {resolution!r}."
+    if resolution == "again" and is_secret and state in ERASED:
+        return "It carried a secret, which was erased: it cannot be handed over again."
     return None

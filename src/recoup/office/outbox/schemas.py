@@ -30,6 +30,9 @@ class DeliveryShown(Shown):
     reason: str | None
     reference: str | None = Field(description="The far side's name for it.")
     sha256: str = Field(description="Of the payload, in hexadecimal.")
+    is_secret: bool = Field(
+        description="It carries a secret, such as a sign-in code: the payload shows it as ••••••."
+    )
     created_at: Instant
     updated_at: Instant
 

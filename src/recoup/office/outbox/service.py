@@ -35,6 +35,8 @@ class Plan:
     subject: str
     payload: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    sealed: bytes | None = None
+    """The bytes that leave, where they hold a secret and ``payload`` hides it: sealed for ``rules.sealed_for(key)``."""
     not_before: datetime | None = None
 
 
@@ -75,6 +77,8 @@ _COLUMNS = (
     "channel",
     "subject",
     "payload",
+    "is_secret",
+    "sealed",
     "sha256",
     "headers",
     "state",
@@ -96,6 +100,8 @@ def _row(one: Plan, delivery_id: UUID, digest: str, now: datetime) -> tuple[obje
         one.channel,
         one.subject,
         one.payload,
+        one.sealed is not None,
+        one.sealed,
         digest,
         Jsonb(dict(one.headers)),
     )
@@ -125,7 +131,7 @@ def resolve(
     delivery = queries.by_id(db, delivery_id, for_update=True)
     if delivery is None:
         raise NotFound(f"There is no delivery {delivery_id}.", fix="See `recoup outbox list`.")
-    if problem := rules.may_resolve(delivery.state, resolution):
+    if problem := rules.may_resolve(delivery.state, resolution, is_secret=delivery.is_secret):
         raise Conflict(problem)
     before = delivery.state
     if resolution == "again":
@@ -133,7 +139,7 @@ def resolve(
         wake(db, delivery.channel)
     else:
         state = {"accepted": State.ACCEPTED, "refused": State.REFUSED, "cancel": State.CANCELLED}[resolution]
-        delivery.state = state
+        delivery.state, delivery.sealed = state, None
         result = Result(
             state, note or f"{actor} resolved it as {resolution}", delivery.handings, delivery.answer
         )

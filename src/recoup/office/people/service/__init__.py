@@ -1,0 +1,1 @@
+"""Use cases of people, by what they are about: who, sessions, links, codes, factors, keys."""
