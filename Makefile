@@ -8,10 +8,11 @@ READY := $(VENV)/.ready
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -le 8 ] && echo "$$n" || echo 8)
 PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
 
-.PHONY: help setup install demo run lint test bench lock wheel-check
+.PHONY: help setup install assets demo run lint test bench lock wheel-check
 
 help:
 	@echo "make setup        install everything into $(VENV) (also: make install)"
+	@echo "make assets       bundle the portal's scripts and styles anew, where they changed"
 	@echo "make demo         start it with stand-ins of the outside world and show a result"
 	@echo "make run          start Recoup"
 	@echo "make test         lint, then every test; make lint for the first half alone"
@@ -22,7 +23,8 @@ help:
 setup install: $(READY)
 
 # The project itself goes in without build isolation, or pip would fetch a build backend that no hash vouches for.
-$(READY): requirements.lock pyproject.toml
+# That also bundles the portal's scripts and styles (hatch_build.py).
+$(READY): requirements.lock pyproject.toml package-lock.json hatch_build.py $(wildcard src/recoup/web/assets/*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  version=$$($(PYTHON) --version 2>/dev/null); \
 	  echo "Recoup needs Python 3.11 or later; $(PYTHON) is $${version:-none}. Name another: make setup PYTHON=python3.12" >&2; \
@@ -33,6 +35,9 @@ $(READY): requirements.lock pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 	@echo "Ready."
+
+assets: $(READY)
+	@$(BIN)/python hatch_build.py
 
 demo: $(READY)
 	@$(BIN)/recoup demo

@@ -30,6 +30,7 @@ from recoup.core.system import Caller, Ports, Presented, System
 from recoup.core.workers import worker_name
 from recoup.migrations import schema
 from recoup.office.controls.area import AREA as CONTROLS
+from recoup.office.desk.area import AREA as DESK
 from recoup.office.files.area import AREA as FILES
 from recoup.office.jobs import service as jobs
 from recoup.office.jobs.area import AREA as JOBS
@@ -47,7 +48,7 @@ from recoup.web import keys
 from recoup.web.area import Area
 
 AREAS: tuple[Area, ...] = (METERING,)
-OFFICE: tuple[Area, ...] = (JOURNAL, OWED, FILES, CONTROLS, OUTBOX, MESSAGES, PEOPLE, JOBS)
+OFFICE: tuple[Area, ...] = (JOURNAL, OWED, FILES, CONTROLS, OUTBOX, MESSAGES, PEOPLE, JOBS, DESK)
 ALL = OFFICE + AREAS
 
 DATABASE = "recoup"
@@ -161,6 +162,7 @@ def merged(areas: Sequence[Area]) -> Parts:
         ticks=tuple(tick for area in areas for tick in area.ticks),
         checks=tuple(check for area in areas for check in area.checks),
         controls={control.name: control for area in areas for control in area.controls},
+        desk=tuple(areas),
     )
 
 

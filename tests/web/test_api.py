@@ -24,6 +24,7 @@ from recoup.office.journal import queries as journal_queries
 from recoup.office.journal import service as journal
 from recoup.office.owed import service as owed
 from recoup.web.app import create_app, schema_of
+from recoup.web.area import Area
 from recoup.web.deps import Db
 from support.doors import api
 from support.house import MovableClock, ScriptedChannel, opened
@@ -280,7 +281,7 @@ def test_what_is_owed_goes_on_by_when_it_lapses(client: httpx2.Client, system: S
 
 
 def with_route(system: System, router: APIRouter) -> Any:
-    return api(system, application=create_app(system, routers=[router]))
+    return api(system, application=create_app(system, areas=[Area(name="probe", routers=(router,))]))
 
 
 def test_an_answer_leaves_after_its_commit(system: System) -> None:

@@ -15,6 +15,7 @@ from fastapi.responses import StreamingResponse
 
 from recoup.core.system import System
 from recoup.web.app import create_app, hosts_of
+from recoup.web.area import Area
 from recoup.web.wire import Parameters
 from support.doors import api
 from support.house import MovableClock, ScriptedChannel, opened
@@ -55,7 +56,7 @@ def client(system: System) -> Iterator[httpx2.Client]:
     def takes(body: Parameters) -> dict[str, int]:
         return {"size": sum(map(len, body.values()))}
 
-    with api(system, application=create_app(system, routers=[router])) as served:
+    with api(system, application=create_app(system, areas=[Area(name="probe", routers=(router,))])) as served:
         yield served
 
 

@@ -172,3 +172,5 @@ class Parts:
     checks: tuple[Callable[[System], list[Check]], ...] = ()
     controls: Mapping[str, Any] = field(default_factory=dict)
     """What an administrator may change, by name: ``Control``s of office/controls, which this module does not know."""
+    desk: tuple[Any, ...] = ()
+    """The parts in the order of the portal's menu: ``Area``s of web/area, which this module does not know."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from recoup import app
 from recoup.core.system import System
@@ -29,13 +29,9 @@ DETAIL = (health.clock, health.disk)
 
 def create_app(system: System) -> FastAPI:
     """Return the API of a running system."""
-    return web.create_app(system, routers=_routers(), tags=TAGS, ready=READY, detail=DETAIL)
+    return web.create_app(system, areas=app.ALL, tags=TAGS, ready=READY, detail=DETAIL)
 
 
 def described_api() -> FastAPI:
     """Return the API without a system behind it: enough to describe it."""
-    return web.described(_routers(), tags=TAGS)
-
-
-def _routers() -> list[APIRouter]:
-    return [router for area in app.ALL for router in area.routers]
+    return web.described(app.ALL, tags=TAGS)

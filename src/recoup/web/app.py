@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 
 from recoup.core.system import System
-from recoup.web import errors, health
+from recoup.web import errors, health, pages, static_files
+from recoup.web.area import Area
 from recoup.web.auth import signed_in
-from recoup.web.guard import LOOPBACK_HOSTS, Guard
+from recoup.web.guard import LOOPBACK_HOSTS, Guard, networks
 from recoup.web.health import Checks
 
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
@@ -23,7 +25,7 @@ Tags = Sequence[Mapping[str, str]]
 
 
 def described(
-    routers: Iterable[APIRouter],
+    areas: Sequence[Area],
     *,
     tags: Tags = (),
     ready: Sequence[Checks] = (),
@@ -42,8 +44,14 @@ def described(
         responses=errors.RESPONSES,
     )
     errors.install(api)
-    for router in (health.router(ready=ready, detail=detail), *routers):
+    for router in (
+        health.router(ready=ready, detail=detail),
+        *(router for area in areas for router in area.routers),
+    ):
         api.include_router(router)
+    for area in areas:
+        for pages_of_it in area.pages:
+            api.include_router(pages_of_it, include_in_schema=False)
 
     @api.get("/openapi.json", summary="This description", tags=["health"], dependencies=[Depends(signed_in)])
     def openapi() -> JSONResponse:
@@ -55,7 +63,7 @@ def described(
 def create_app(
     system: System,
     *,
-    routers: Iterable[APIRouter],
+    areas: Sequence[Area],
     tags: Tags = (),
     ready: Sequence[Checks] = (),
     detail: Sequence[Checks] = (),
@@ -65,16 +73,28 @@ def create_app(
     ``ready`` are the checks without which the server can do nothing; ``detail`` are those that /healthz adds to the
     parts' own.
     """
-    api = described(routers, tags=tags, ready=ready, detail=detail)
+    api = described(areas, tags=tags, ready=ready, detail=detail)
     api.state.system = system
-    api.add_middleware(Guard, hosts=hosts_of(system.settings.process.host))
+    api.state.templates = pages.environment(areas)
+    api.include_router(static_files.router)
+    settings = system.settings
+    api.add_middleware(
+        Guard,
+        hosts=hosts_of(settings.process.host, address=settings.web.address),
+        proxies=networks(settings.web.trusted_proxies),
+        is_secure=settings.web.is_secure,
+    )
     return api
 
 
-def hosts_of(host: str) -> set[str]:
-    """Return the names that a server listening on ``host`` answers to; the machine's own where that is any address."""
+def hosts_of(host: str, *, address: str | None = None) -> set[str]:
+    """Return the names that a server listening on ``host`` answers to; the machine's own where that is any address.
+
+    ``address`` is what people type, where that is something else.
+    """
     own = socket.gethostname() if host in ANY_ADDRESS else host
-    return {*LOOPBACK_HOSTS, own}
+    typed = urlsplit(address).hostname if address is not None else None
+    return {*LOOPBACK_HOSTS, own, *([typed] if typed else [])}
 
 
 def schema_of(api: FastAPI) -> dict[str, Any]:

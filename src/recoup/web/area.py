@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import cyclopts
 from fastapi import APIRouter
@@ -18,6 +18,50 @@ from recoup.settings import Section
 
 OpenSystem = Callable[[], AbstractContextManager[System]]
 """Opens the running system for a command, and closes it afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """A line of the portal's menu, for those who have the permission ``may``."""
+
+    title: str
+    href: str
+    icon: str
+    may: str
+    group: Literal["", "Business", "Work", "House"] = ""
+    """The heading that it stands below; within one, the order of parts in ``app.py`` is the order of the menu."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A figure on the overview: what it counts, how it stands, and where it leads."""
+
+    title: str
+    figure: str
+    note: str
+    href: str
+    icon: str
+    tone: Literal["", "ok", "warn", "bad"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Something that waits for a person: one sentence, and where to settle it."""
+
+    text: str
+    href: str
+    tone: Literal["warn", "bad"] = "warn"
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Something that a search found."""
+
+    title: str
+    kind: str
+    href: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +82,16 @@ class Area:
     controls: tuple[Any, ...] = ()
     """What an administrator may change while Recoup runs: ``Control``s of office/controls."""
     routers: tuple[APIRouter, ...] = ()
+    pages: tuple[APIRouter, ...] = ()
+    """Routes of the portal, under /desk; they are not part of the API's description."""
+    templates: str = ""
+    """The package that holds this part's ``templates``, which pages name ``<part>/<file>``."""
+    menu: tuple[MenuItem, ...] = ()
+    lists: tuple[Any, ...] = ()
+    """``Listing``s of web/lists, which the desk can also export."""
+    tiles: Callable[[Session, datetime], list[Tile]] | None = None
+    waiting: Callable[[Session, datetime], list[Waiting]] | None = None
+    search: Callable[[Session, str], list[Hit]] | None = None
+    """Finds what has an id or a name; asked only for those who may ``look`` (the permission of the first menu item)."""
     commands: Callable[[OpenSystem], tuple[cyclopts.App, ...]] | None = None
     """Makes the groups of commands; ``entry/cli.py`` lists them by name, so that --help need not make them."""

@@ -1,4 +1,4 @@
-"""Failures on the wire: problem documents (RFC 9457) whose ``detail`` is the sentence that a person reads."""
+"""Failures on the wire: problem documents (RFC 9457), and pages with the same sentence for people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from recoup.core.db import is_connection_lost
 from recoup.core.errors import RecoupError, TooMany, Unavailable
 from recoup.core.ids import new_id
+from recoup.web import pages
 
 log = logging.getLogger("recoup.web")
 
@@ -61,24 +62,40 @@ def problem(
 
 
 def install(app: FastAPI) -> None:
-    """Have every failure that we foresee answered as a problem document."""
+    """Have every failure that we foresee answered as a problem document, or as a page where a person asked."""
     app.add_exception_handler(RecoupError, _foreseen)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(SQLAlchemyError, _database)
 
 
-def unforeseen(error: Exception) -> JSONResponse:
+def unforeseen(request: Request, error: Exception) -> Response:
     """Write a failure down under a new number and answer with that number only."""
     number = new_id()
     log.error("Request failed (%s)", number, exc_info=error)
-    return problem(
+    return answered(
+        request,
         HTTPStatus.INTERNAL_SERVER_ERROR,
         f"Something unforeseen happened. The log has the details under {number}.",
     )
 
 
-def _foreseen(_request: Request, error: Exception) -> JSONResponse:
+def answered(
+    request: Request, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: object
+) -> Response:
+    """Answer a failure: with a page where a person asked for one, else with a problem document."""
+    if not pages.is_page(request):
+        return problem(status, detail, headers=headers, **more)
+    if status == HTTPStatus.UNAUTHORIZED:
+        return pages.sign_in_first(request)
+    try:
+        return pages.problem_page(request, status, detail, headers=headers)
+    except Exception:  # the page about a failure must not fail itself
+        log.exception("The page about a failure could not be made")
+        return problem(status, detail, headers=headers)
+
+
+def _foreseen(request: Request, error: Exception) -> Response:
     if not isinstance(error, RecoupError):  # pragma: no cover - registered for nothing else
         raise error
     headers = {}
@@ -86,14 +103,15 @@ def _foreseen(_request: Request, error: Exception) -> JSONResponse:
         headers["WWW-Authenticate"] = 'Bearer realm="recoup"'
     if isinstance(error, Unavailable | TooMany) and error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
-    return problem(error.status, error.sentence(), headers=headers)
+    return answered(request, error.status, error.sentence(), headers=headers)
 
 
-def _invalid(_request: Request, error: Exception) -> JSONResponse:
+def _invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):  # pragma: no cover - registered for nothing else
         raise error
     named = [_named(each) for each in error.errors()[:MOST_NAMED]]
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, " ".join(each["detail"] for each in named), errors=named)
+    detail = " ".join(each["detail"] for each in named)
+    return answered(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=named)
 
 
 def _named(finding: Mapping[str, Any]) -> dict[str, str]:
@@ -105,7 +123,7 @@ def _named(finding: Mapping[str, Any]) -> dict[str, str]:
     return {"field": field, "detail": f"{field}: {finding['msg']}."}
 
 
-def _refused(request: Request, error: Exception) -> JSONResponse:
+def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):  # pragma: no cover - registered for nothing else
         raise error
     detail = str(error.detail)
@@ -115,14 +133,15 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
         detail = f"There is nothing at {str(request.scope['path'])[:LONGEST_PATH]}."
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{request.method} is not possible here."
-    return problem(error.status_code, detail, headers=error.headers)
+    return answered(request, error.status_code, detail, headers=error.headers)
 
 
-def _database(_request: Request, error: Exception) -> JSONResponse:
+def _database(request: Request, error: Exception) -> Response:
     if not (isinstance(error, PoolTimeout) or is_connection_lost(error)):
-        return unforeseen(error)
+        return unforeseen(request, error)
     log.warning("The database did not answer: %s", type(error).__name__)
-    return problem(
+    return answered(
+        request,
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The database does not answer. Try again.",
         headers={"Retry-After": "5"},

@@ -1,20 +1,27 @@
-"""What stands before every route: known hosts only, bounded bodies, careful headers, and no failure that leaks."""
+"""What stands before every route: known hosts, our own pages only, bounded bodies, careful headers, no leaks."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from http import HTTPStatus
-from ipaddress import AddressValueError, IPv6Address
+from ipaddress import AddressValueError, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from recoup.core.errors import Misconfigured
 from recoup.web.errors import problem, unforeseen
 
 LARGEST_BODY = 1_000_000
 DRAINED = 10_000_000
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+OWN_SITE = frozenset({"same-origin", "none"})
+
+Network = IPv4Network | IPv6Network
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -22,18 +29,34 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "Cache-Control": "no-store",
 }
+TLS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
+
 """Sent with every answer that does not say otherwise itself."""
 
 
 class Guard:
     """The outermost layer of ours. It decides nothing by the path: that is for the routes' dependencies."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str], largest_body: int = LARGEST_BODY) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Collection[str],
+        largest_body: int = LARGEST_BODY,
+        proxies: Collection[Network] = (),
+        is_secure: bool = False,
+        seen: Callable[[Scope, int], None] | None = None,
+    ) -> None:
         self._app = app
         self._hosts = frozenset(host.lower() for host in hosts)
         self._largest_body = largest_body
+        self._proxies = tuple(proxies)
+        self._headers = HEADERS | (TLS_HEADERS if is_secure else {})
+        self._seen = seen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or let the application answer it."""
@@ -41,20 +64,29 @@ class Guard:
             await self._app(scope, receive, send)
             return
         started = False
+        scope = self._from_client(scope)
 
         async def careful(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
+                if self._seen is not None:
+                    self._seen(scope, message["status"])
             await send(message)
 
         headers = Headers(scope=scope)
         if _host(headers.get("host", "")) not in self._hosts:
             refusal = problem(
                 HTTPStatus.BAD_REQUEST, "This server does not go by the name in the Host header."
+            )
+            await refusal(scope, receive, careful)
+            return
+        if not _is_ours(scope["method"], headers):
+            refusal = problem(
+                HTTPStatus.FORBIDDEN, "This was asked for by a page of another site, and was not done."
             )
             await refusal(scope, receive, careful)
             return
@@ -65,7 +97,23 @@ class Guard:
                 started
             ):  # too late for another answer: the connection breaks, so that nobody takes half for whole
                 raise
-            await unforeseen(error)(scope, receive, careful)
+            await unforeseen(Request(scope), error)(scope, receive, careful)
+
+    def _from_client(self, scope: Scope) -> Scope:
+        """Put the client's address in place of our proxy's; what others write into the header is not believed."""
+        peer = scope.get("client")
+        if not self._proxies or peer is None or not self._is_proxy(peer[0]):
+            return scope
+        forwarded = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
+        for address in (one.strip() for one in reversed(forwarded)):
+            if not _is_address(address):
+                break
+            if not self._is_proxy(address):
+                return {**scope, "client": (address, 0)}
+        return scope
+
+    def _is_proxy(self, address: str) -> bool:
+        return _is_address(address) and any(ip_address(address) in network for network in self._proxies)
 
     def _bounded(self, headers: Headers, receive: Receive) -> Receive:
         """Count what is read of the body, whatever its header says."""
@@ -87,6 +135,38 @@ class Guard:
             return message
 
         return bounded
+
+
+def networks(written: Iterable[str]) -> list[Network]:
+    """Read addresses and networks of proxies; raise Misconfigured."""
+    try:
+        return [ip_network(one, strict=False) for one in written]
+    except ValueError as error:
+        raise Misconfigured(
+            f"web.trusted_proxies: {error}.", fix="Write addresses or networks such as 10.0.0.0/8."
+        ) from None
+
+
+def _is_ours(method: str, headers: Headers) -> bool:
+    """Say whether a change was asked for by our own pages, or by a program that no browser's cookies come with.
+
+    By Fetch Metadata, and by Origin where a browser does not send it (OWASP, cross-site request forgery prevention).
+    """
+    if method in SAFE_METHODS or ("authorization" in headers and "cookie" not in headers):
+        return True
+    if (site := headers.get("sec-fetch-site")) is not None:
+        return site in OWN_SITE
+    if (origin := headers.get("origin")) is not None:
+        return origin.partition("://")[2] == headers.get("host", "")
+    return "cookie" not in headers
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def _drained(message: Message, receive: Receive) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from recoup.office.jobs import health, jobs, service
+from recoup.office.jobs import health, jobs, pages, service
 from recoup.office.jobs.api import router
 from recoup.office.jobs.cli.groups import commands
-from recoup.web.area import Area
+from recoup.office.jobs.lists import RUNS
+from recoup.web.area import Area, MenuItem
 
 AREA = Area(
     name="jobs",
@@ -14,5 +15,8 @@ AREA = Area(
     ticks=(jobs.tick,),
     checks=(health.standing,),
     routers=(router,),
+    pages=(pages.router,),
+    menu=(MenuItem("Runs", "/desk/runs", "activity", "jobs.look", "Work"),),
+    lists=(RUNS,),
     commands=commands,
 )

@@ -9,8 +9,10 @@ from uuid import UUID
 from sqlalchemy import and_, func, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
+from recoup.core.keyset import Slice, slice_of
 from recoup.core.tasks import STALLED_AFTER
 from recoup.office.jobs.models import JobRow, Run, RunArtifact, RunLine, RunState, Schedule, Slot
+from recoup.web.lists import Wanted
 
 
 def job(db: Session, name: str) -> JobRow | None:
@@ -84,6 +86,22 @@ def runs(
     if before is not None:
         statement = statement.where(Run.id < before)
     return db.scalars(statement.order_by(Run.id.desc()).limit(limit)).all()
+
+
+def runs_page(db: Session, wanted: Wanted) -> Slice[Run]:
+    """Return a page of the list of runs; filters ``job``, ``state`` and ``trigger`` narrow it."""
+    statement = select(Run)
+    for name, column in (("job", Run.job), ("state", Run.state), ("trigger", Run.trigger)):
+        if name in wanted.filters:
+            statement = statement.where(column == wanted.filters[name])
+    return slice_of(
+        db,
+        statement,
+        key=[Run.id],
+        descending=wanted.order.descending,
+        after=wanted.after,
+        limit=wanted.limit,
+    )
 
 
 def standing_still(db: Session, *, now: datetime) -> Sequence[UUID]:

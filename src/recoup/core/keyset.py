@@ -1,0 +1,93 @@
+"""Long lists, a page at a time: each page starts where the one before it ended, however many rows there are."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from recoup.core.errors import Invalid
+
+R = TypeVar("R")
+
+Key = Sequence[InstrumentedAttribute[Any] | ColumnElement[Any]]
+"""Columns that order a list and never hold NULL; the last one is unique."""
+
+LONGEST_CURSOR = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[R]):
+    """A part of a list; ``next`` is where the following part starts, None at the end."""
+
+    rows: Sequence[R]
+    next: str | None
+
+
+def slice_of(
+    db: Session, statement: Select[Any], *, key: Key, descending: bool = True, after: str | None, limit: int
+) -> Slice[Any]:
+    """Return at most ``limit`` rows of ``statement`` after the cursor ``after``, in the order of ``key``.
+
+    A statement that selects one thing gives that thing, others give tuples. An index on the key's columns (behind
+    those that the statement compares for equality) makes every page cost the same. Raise Invalid for a cursor that
+    no page gave.
+    """
+    asked_for = len(statement.column_descriptions)
+    if after is not None:
+        values = tuple_(*_read(after, len(key)))
+        place = tuple_(*key)
+        statement = statement.where(place < values if descending else place > values)
+    ordered = statement.order_by(*(one.desc() if descending else one.asc() for one in key)).limit(limit + 1)
+    found = db.execute(ordered.add_columns(*key)).all()
+    shown = found[:limit]
+    rows = [row[0] if asked_for == 1 else tuple(row[:asked_for]) for row in shown]
+    end = _written(shown[-1][-len(key) :]) if len(found) > limit else None
+    return Slice(rows, end)
+
+
+def _written(values: Sequence[Any]) -> str:
+    parts = []
+    for value in values:
+        match value:
+            case UUID():
+                parts.append(["u", value.hex])
+            case datetime():
+                parts.append(["t", value.isoformat()])
+            case bool() | int():
+                parts.append(["i", str(int(value))])
+            case Decimal():
+                parts.append(["d", str(value)])
+            case _:
+                parts.append(["s", str(value)])
+    return base64.urlsafe_b64encode(json.dumps(parts, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "u": UUID,
+    "t": datetime.fromisoformat,
+    "i": int,
+    "d": Decimal,
+    "s": str,
+}
+
+
+def _read(cursor: str, width: int) -> list[Any]:
+    values: list[Any] = []
+    if len(cursor) <= LONGEST_CURSOR and "\0" not in cursor:
+        try:
+            parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            values = [_READERS[kind](text) for kind, text in parts]
+        except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
+            values = []
+    if len(values) != width or any(isinstance(one, str) and "\0" in one for one in values):
+        raise Invalid("This page of the list cannot be found.", fix="Start from the first page.")
+    return values

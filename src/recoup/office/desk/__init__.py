@@ -1,0 +1,1 @@
+"""The desk: what somebody sees who comes in (what runs, failed, waits for them), and search over everything."""

@@ -1,0 +1,129 @@
+"""How pages write values: instants in the reader's zone, exact quantities, amounts with their currency, states."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from recoup.core import quantity as exact
+from recoup.core.clock import to_text
+from recoup.core.money import Money
+
+TONES = {
+    "ok": "succeeded accepted taken active settled run ended ok delivered on",
+    "calm": "running queued planned leased handing waiting open opened sealed",
+    "warn": "held late parked caught_up warn paused due stopped",
+    "odd": "unknown carried restamped",
+    "bad": "failed refused rejected expired duplicate quarantined lapsed missed fail disabled revoked",
+    "dull": "cancelled skipped dismissed none off over empty",
+}
+TONE = {state: tone for tone, states in TONES.items() for state in states.split()}
+UNITS = ("bytes", "kB", "MB", "GB", "TB")
+KILO = 1_000
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+RECENT = timedelta(days=2)
+
+
+def tone(state: str) -> str:
+    """Return the tone that a state is shown in."""
+    return TONE.get(state, "dull")
+
+
+def words(name: str) -> str:
+    """Write a name of ours as words: ``caught_up`` as ``caught up``."""
+    return name.replace("_", " ")
+
+
+def moment(at: datetime | None, zone: str, *, seconds: bool = False) -> Markup:
+    """Write an instant in ``zone``; what hovers over it is the exact instant in UTC."""
+    if at is None:
+        return Markup('<span class="text-secondary">never</span>')
+    local = at.astimezone(ZoneInfo(zone))
+    written = f"{local:%d %b %Y, %H:%M:%S}" if seconds else f"{local:%d %b %Y, %H:%M}"
+    return Markup('<time datetime="{0}" title="{0} UTC · shown in {1}">{2}</time>').format(
+        to_text(at), zone, written
+    )
+
+
+def ago(at: datetime | None, now: datetime, zone: str) -> Markup:
+    """Write how long ago (or in how long) an instant is, up to two days; beyond that when it is."""
+    if at is None:
+        return Markup('<span class="text-secondary">never</span>')
+    apart = now - at
+    if abs(apart) > RECENT:
+        return moment(at, zone)
+    length = duration(abs(apart))
+    text = (
+        "now"
+        if abs(apart) < timedelta(seconds=2)
+        else f"in {length}"
+        if apart < timedelta()
+        else f"{length} ago"
+    )
+    local = at.astimezone(ZoneInfo(zone))
+    return Markup('<time datetime="{0}" title="{1:%d %b %Y, %H:%M:%S} {2} · {0}">{3}</time>').format(
+        to_text(at), local, zone, text
+    )
+
+
+def day(at: datetime, zone: str) -> str:
+    """Write the day of an instant in ``zone``: ``Wed 19 Nov``."""
+    return f"{at.astimezone(ZoneInfo(zone)):%a %d %b}"
+
+
+def clock(at: datetime, zone: str) -> str:
+    """Write the time of day of an instant in ``zone``."""
+    return f"{at.astimezone(ZoneInfo(zone)):%H:%M:%S}"
+
+
+def duration(length: timedelta | None) -> str:
+    """Write a length of time: ``48 s``, ``2 min 3 s``, ``26 h 5 min``, ``3 days``."""
+    if length is None:
+        return ""
+    seconds = max(int(length.total_seconds()), 0)
+    if seconds < MINUTE:
+        return f"{seconds} s"
+    if seconds < HOUR:
+        return (
+            f"{seconds // MINUTE} min {seconds % MINUTE} s"
+            if seconds % MINUTE
+            else f"{seconds // MINUTE} min"
+        )
+    if seconds < 2 * DAY:
+        return f"{seconds // HOUR} h {seconds % HOUR // MINUTE} min"
+    return f"{seconds // DAY} days"
+
+
+def whole(count: int | None) -> str:
+    """Write a count: ``12,345``."""
+    return "" if count is None else f"{count:,}"
+
+
+def quantity(value: Decimal | None) -> str:
+    """Write an exact decimal, all its digits, with commas before the point: ``1,234.5``."""
+    return "" if value is None else _grouped(exact.to_text(value))
+
+
+def money(amount: Money | None) -> Markup:
+    """Write an amount with its currency: ``1,234.50 EUR``."""
+    if amount is None:
+        return Markup('<span class="text-secondary">unpriced</span>')
+    figure, _, currency = str(amount).partition(" ")
+    return Markup('{} <span class="text-secondary">{}</span>').format(_grouped(figure), currency)
+
+
+def size(count: int) -> str:
+    """Write a number of bytes: ``1.4 MB``."""
+    left, unit = Decimal(count), 0
+    while left >= KILO and unit < len(UNITS) - 1:
+        left, unit = left / KILO, unit + 1
+    return f"{left:.1f} {UNITS[unit]}" if unit else f"{count:,} bytes"
+
+
+def _grouped(figure: str) -> str:
+    sign = "-" if figure.startswith("-") else ""
+    before, point, after = figure.removeprefix("-").partition(".")
+    return f"{sign}{int(before):,}{point}{after}"
