@@ -18,7 +18,7 @@ from recoup.core.errors import Changed, Invalid, NotFound, Unavailable
 from recoup.core.ports import BlobInfo, BlobStore
 
 READ_AHEAD = 2
-"""Windows that are read while an earlier one is committed."""
+"""Windows that are read while an earlier one is committed, side by side: where one ends no reader waits."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Gatherer:
         self, store: BlobStore, due: Sequence[tuple[UUID, datetime]]
     ) -> Iterator[tuple[UUID, Gathered]]:
         """Yield windows as they were read, oldest first; the next ones are read while this one is committed."""
-        with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
+        with ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="read-ahead") as thread:
             pending: deque[tuple[UUID, Future[Gathered]]] = deque()
             try:
                 for window_id, hour in due:

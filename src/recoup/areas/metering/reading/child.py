@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import signal
+from collections.abc import Sequence
 from functools import cache
 
 from recoup.areas.metering.reading.results import FileReading
@@ -14,14 +15,20 @@ _PR_SET_PDEATHSIG = 1
 
 
 def prepare() -> None:
-    """Leave Ctrl-C to the parent, and die with it however it dies (Linux: prctl(2), PR_SET_PDEATHSIG)."""
+    """Leave Ctrl-C to the parent, and die with it however it dies (Linux: prctl(2), PR_SET_PDEATHSIG).
+
+    To the system the parent is the thread that started the child, so that thread must last as long as is read.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def read(open_store: OpenStore, address: str, unit: Unit, fold: bool) -> tuple[FileReading, ...]:  # noqa: FBT001 - mapped
-    """Read one unit from the store at ``address``, which is opened once per process."""
-    return read_unit(_store(open_store, address), unit, fold=fold)
+def read(
+    open_store: OpenStore, address: str, units: Sequence[Unit], *, fold: bool
+) -> list[tuple[FileReading, ...]]:
+    """Read units, one after the other, from the store at ``address``, which is opened once per process."""
+    store = _store(open_store, address)
+    return [read_unit(store, unit, fold=fold) for unit in units]
 
 
 @cache
