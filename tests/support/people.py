@@ -5,11 +5,12 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from typing import Literal
 
 from sqlalchemy import text
 
 from recoup.core.ports import Parcel
-from recoup.core.system import System
+from recoup.core.system import Caller, Presented, System
 from recoup.office.outbox import handover
 from recoup.office.people import entrance, jobs
 from recoup.office.people.rules.limits import Client
@@ -82,6 +83,18 @@ def sign_in(system: System, mailbox: Mailbox, address: str, *, kind: str = "brow
     asked = ask(system, address)
     work(system)
     return verify(system, asked.attempt, code_in(mailbox, address), kind=kind)
+
+
+def shown(system: System, secret: str, how: Literal["cookie", "bearer"] = "cookie") -> Caller | None:
+    """Return who comes in with a secret."""
+    return system.authenticate(Presented(secret, how, "192.0.2.7", "Firefox"), now=system.clock())
+
+
+def caller_of(system: System, opened: Opened) -> Caller:
+    """Return who holds a browser's session."""
+    caller = shown(system, opened.token)
+    assert caller is not None
+    return caller
 
 
 def other_than(code: str) -> str:

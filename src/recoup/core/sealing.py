@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import AfterValidator, SecretStr
+from pydantic_core import PydanticCustomError
 
 from recoup.core.errors import Misconfigured
 from recoup.core.private import made_once
@@ -39,9 +40,13 @@ def _worthy(secret: SecretStr | None) -> SecretStr | None:
         return None
     text = secret.get_secret_value().strip()
     if text in PLACEHOLDERS:
-        raise ValueError("it is the placeholder of an example, which anybody can read")
+        # In the words of the settings, which show nothing of a secret that they refuse.
+        expected = "a secret of your own, not the placeholder of an example"
+        raise PydanticCustomError("literal_error", "expected another", {"expected": expected})
     if len(text) < SHORTEST_SECRET:
-        raise ValueError(f"it has fewer than {SHORTEST_SECRET} characters")
+        raise PydanticCustomError(
+            "greater_than_equal", "expected more", {"ge": f"{SHORTEST_SECRET} characters"}
+        )
     return secret
 
 

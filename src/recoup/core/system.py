@@ -72,6 +72,26 @@ class Caller:
         return permission in self.permissions
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What somebody did here, as the access log keeps it: no query, no body, nothing that opens a door."""
+
+    at: datetime
+    action: Literal["opened", "downloaded", "changed", "signed in", "signed out", "refused"]
+    subject: str
+    """The route as it is declared, such as ``/files/{file_id}``, or what a person would call it."""
+    name: str = ""
+    """Who: an address, or the name of a key; nothing where nobody knows."""
+    person: UUID | None = None
+    how: str = ""
+    """By what they came in: ``session``, ``token``, ``key``, or what they showed at the door."""
+    address: str = ""
+    agent: str = ""
+    method: str = ""
+    status: int | None = None
+    detail: str = ""
+
+
 class Authenticate(Protocol):
     """Answers who shows this, or None; office/people decides it, app.py puts it in."""
 

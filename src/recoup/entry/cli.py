@@ -44,6 +44,7 @@ PARTS = {
     "owed": "What is owed to us, and when it lapses.",
     "journal": "What happened, to what, by whom; and whether that is still what it was.",
     "controls": "What can be changed while everything runs, with every version kept.",
+    "people": "Who may come in: add, change, keep out; their sessions, keys and factors.",
 }
 """The groups of commands that parts plug in (``Area.commands``), as --help lists them."""
 

@@ -1,9 +1,12 @@
-"""What people plug in: sign-in codes, what an administrator may set about them, their doors."""
+"""What people plug in: sign-in codes, what an administrator may set about them, their health, their doors."""
 
 from __future__ import annotations
 
 from recoup.core.sealing import SECTION
-from recoup.office.people import jobs
+from recoup.office.people import health, jobs
+from recoup.office.people.api import auth
+from recoup.office.people.api import people as administration
+from recoup.office.people.cli.group import commands
 from recoup.office.people.controls import CONTROLS
 from recoup.office.people.service import codes
 from recoup.office.people.settings import PeopleSettings
@@ -12,9 +15,13 @@ from recoup.web.area import Area
 AREA = Area(
     name="people",
     settings={SECTION: PeopleSettings},
+    jobs=(jobs.CLEAN,),
     deliveries=(codes.KIND,),
     tasks={codes.SEND_CODE: jobs.send_code_task},
     sweeps=(codes.sweep,),
     ticks=(jobs.tick,),
+    checks=(health.standing,),
     controls=CONTROLS,
+    routers=(auth.router, administration.router),
+    commands=commands,
 )

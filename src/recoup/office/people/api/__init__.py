@@ -1,0 +1,1 @@
+"""The routes of people: signing in, one's own things, and what administrators do."""

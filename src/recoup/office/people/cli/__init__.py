@@ -1,0 +1,1 @@
+"""The commands of people: who may come in, what they hold, what they did."""
