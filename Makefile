@@ -40,7 +40,7 @@ assets: $(READY)
 	@$(BIN)/python hatch_build.py
 
 demo: $(READY)
-	@$(BIN)/recoup demo
+	@$(BIN)/recoup demo --portal
 
 run: $(READY)
 	@$(BIN)/recoup up

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import shlex
 import shutil
 import sys
 import time
+import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
@@ -18,6 +20,7 @@ from cyclopts.validators import Number
 
 from recoup import app
 from recoup.core.clock import utc_now
+from recoup.entry import demo_portal
 from recoup.entry.demo_figures import Books, Check, checks, example, read_books
 from recoup.entry.demo_places import (
     Ended,
@@ -39,6 +42,7 @@ from recoup.web.output import Json
 
 LEAST_HOURS, MOST_HOURS = 2, 240
 DIFFERENT, INTERRUPTED = 1, 128
+GRAPHICAL = ("DISPLAY", "WAYLAND_DISPLAY")
 NEXT = (
     ("recoup metering status", "how each stream stands"),
     ("recoup metering adjustments", "what the late file changed, for a person to decide"),
@@ -60,6 +64,8 @@ class Result:
     store: str
     story: Story
     mails: int
+    link: str
+    """The path that lets an administrator into the portal, once."""
 
     @property
     def ok(self) -> bool:
@@ -71,6 +77,10 @@ def run(
     *,
     keep: Annotated[
         bool, Parameter(negative="", help="Run in ./var/demo, and leave it there to look around in.")
+    ] = False,
+    portal: Annotated[
+        bool,
+        Parameter(negative="", help="Keep it, and open the portal on it until Ctrl-C, on a terminal."),
     ] = False,
     hours: Annotated[
         int, Parameter(validator=Number(gte=LEAST_HOURS, lte=MOST_HOURS), help="How many hours of usage.")
@@ -84,6 +94,7 @@ def run(
     what the stand-in has accepted. Nothing leaves this machine, and nothing is left running. Ends with 0 when
     everything that was used is accounted for, and with 1 when not.
     """
+    keep = keep or portal
     screen = Screen(hours=hours * len(DEMO_SERVICES), aside=json)
     where = make_folder(keep=keep)
     try:
@@ -112,7 +123,27 @@ def run(
         output.document(_document(result, where, keep=keep, hours=hours, seed=seed))
     if result.ok and not keep:
         where.remove()
+    if result.ok and portal and not json and sys.stdin.isatty() and sys.stdout.isatty():
+        _open_portal(where, result, screen)
     return 0 if result.ok else DIFFERENT
+
+
+def _open_portal(where: Places, result: Result, screen: Screen) -> None:
+    """Show the portal until Ctrl-C."""
+    try:
+        with orderly_end() as stack:
+            opened = demo_portal.Portal(where, port=demo_portal.free_port(os.environ))
+            stack.callback(opened.end)
+            address = opened.address() + result.link
+            screen.say(f"\nThe portal is open: {address}", style="bold")
+            screen.say(
+                "The link lets an administrator in, once. Ctrl-C ends the portal; what it shows stays."
+            )
+            if any(name in os.environ for name in GRAPHICAL):
+                webbrowser.open(address)
+            opened.wait()
+    except Ended:
+        screen.say("The portal is closed. Nothing is left running.")
 
 
 def _play(stack: ExitStack, where: Places, screen: Screen, *, keep: bool, hours: int, seed: int) -> Result:
@@ -156,6 +187,7 @@ def _play(stack: ExitStack, where: Places, screen: Screen, *, keep: bool, hours:
     story.tell()
     with system.sessions.begin() as db:
         books = read_books(db)
+        link = demo_portal.invite(db, now=utc_now()) if keep else ""
     found = checks(books, where.ledger, plot.everything, late=[plot.late.key])
     verified = journal.verify(system)
     found.append(
@@ -168,7 +200,7 @@ def _play(stack: ExitStack, where: Places, screen: Screen, *, keep: bool, hours:
         )
     )
     mails = len(list(where.mails.glob("*.eml")))
-    return Result(books, found, time.monotonic() - begun, store, story, mails)
+    return Result(books, found, time.monotonic() - begun, store, story, mails, link)
 
 
 def _farewell(result: Result, where: Places, screen: Screen, *, keep: bool) -> None:
@@ -193,6 +225,9 @@ def _farewell(result: Result, where: Places, screen: Screen, *, keep: bool) -> N
         screen.say(f"  PATH={shlex.quote(str(Path(sys.argv[0]).absolute().parent))}:$PATH")
     for words, what in NEXT:
         screen.say(f"  {words:<30} {what}")
+    if result.ok:
+        screen.say(f"  {'recoup up':<30} the portal; this link lets an administrator in, once:")
+        screen.say(f"  {demo_portal.usual_address(os.environ)}{result.link}")
 
 
 def _document(result: Result, where: Places, *, keep: bool, hours: int, seed: int) -> dict[str, Any]:
@@ -209,6 +244,7 @@ def _document(result: Result, where: Places, *, keep: bool, hours: int, seed: in
         "mails": result.mails,
         "checks": [{"what": one.what, "ok": one.ok, "problems": list(one.problems)} for one in result.checks],
         "folder": str(where.folder) if stays else None,
+        "portal": demo_portal.usual_address(os.environ) + result.link if result.link else None,
     }
 
 

@@ -11,7 +11,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from recoup.areas.metering import queries
+from recoup.areas.metering.queries import (
+    adjustment_rows,
+    entry_rows,
+    source_rows,
+    standings,
+    stream_rows,
+    window_rows,
+)
 from recoup.areas.metering.models import AdjustmentState, EntryState, Stream, Window
 from recoup.core.clock import hour_of
 from recoup.core.quantity import ZERO, add, to_text, total
@@ -77,13 +84,13 @@ class Books:
 def read_books(db: Session) -> Books:
     """Read what our tables say of every stream."""
     books = Books()
-    adjustments = queries.adjustments(db, state=AdjustmentState.OPEN, limit=MOST)
+    adjustments = adjustment_rows.adjustments(db, state=AdjustmentState.OPEN, limit=MOST)
     for _, _, one in adjustments:
         name = (one.contract, one.dimension)
         books.late[name] = add(books.late.get(name, ZERO), one.difference)
-    for part in queries.unbilled(db, limit=MOST):
+    for part in source_rows.unbilled(db, limit=MOST):
         books.unbilled[part.subscription, part.dimension] = part.quantity
-    for stream in queries.streams(db):
+    for stream in stream_rows.streams(db):
         books.figures.append(_figures(db, stream, books, sum(key == stream.key for key, _, _ in adjustments)))
     return books
 
@@ -138,13 +145,13 @@ def example(books: Books, files: Sequence[HourFile], late: HourFile) -> str:
 
 
 def _figures(db: Session, stream: Stream, books: Books, adjustments: int) -> StreamFigures:
-    windows: Sequence[Window] = queries.taken_since(db, stream.id, stream.first_hour)
-    entries = queries.entries(db, stream_key=stream.key, limit=MOST)
+    windows: Sequence[Window] = window_rows.taken_since(db, stream.id, stream.first_hour)
+    entries = entry_rows.entries(db, stream_key=stream.key, limit=MOST)
     states = Counter(entry.state for entry in entries)
     for entry in entries:
         if entry.state == EntryState.ACCEPTED:
             books.accepted[entry.contract, entry.dimension, hour_of(entry.hour)] = entry.quantity
-    remainders = queries.remainders(db, stream.id)
+    remainders = adjustment_rows.remainders(db, stream.id)
     books.carried |= remainders
     return StreamFigures(
         stream=stream.key,
@@ -161,7 +168,7 @@ def _figures(db: Session, stream: Stream, books: Books, adjustments: int) -> Str
         otherwise=len(entries) - states[EntryState.ACCEPTED] - states[EntryState.CARRIED],
         submissions=len({entry.submission_id for entry in entries if entry.submission_id}),
         sent_twice=sum(entry.handings > 1 for entry in entries),
-        held=queries.standing(db, stream).windows.get("held", 0),
+        held=standings.standing(db, stream).windows.get("held", 0),
         adjustments=adjustments,
         remainders=sum(1 for value in remainders.values() if value),
     )
