@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -71,8 +71,11 @@ class RunningRun(Protocol):
         """Raise Lost when another worker took the run, and Cancelled when a person asked it to stop."""
         ...
 
-    def artifact(self, name: str, body: bytes, *, media_type: str) -> UUID:
-        """Keep a file with the run; return the file's id."""
+    def artifact(self, name: str, body: bytes | BinaryIO, *, media_type: str, may: str = "") -> UUID:
+        """Keep a file with the run, a large one from where it lies; return the file's id.
+
+        ``may``: the permission that opening it needs beyond looking at the run.
+        """
         ...
 
 
@@ -92,6 +95,8 @@ class Job:
     schedule: DefaultSchedule | None = None
     max_attempts: int = 3
     lease: timedelta = timedelta(seconds=60)
+    by_hand: bool = True
+    """False: a page or route of its own starts it, which checks who asks for what; not any form with parameters."""
 
 
 # ---------------------------------------------------------------- deliveries
@@ -155,6 +160,21 @@ class Check:
     ok: bool | None
     detail: str
     fix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A door outside that can be knocked at: what it is called, what knocking does, and the knock.
+
+    Making probes is cheap and knocks nowhere; ``doctor`` knocks at all of them, a page at the one that was chosen.
+    """
+
+    name: str
+    help: str
+    knock: Callable[[], Check]
+    """May raise a RecoupError, whose sentence is then the finding."""
+    seconds: float | None = 15
+    """How long a knock may take; None: as long as there is to look at, so that only ``doctor`` asks."""
 
 
 @dataclass(frozen=True, slots=True)

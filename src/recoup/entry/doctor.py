@@ -14,7 +14,7 @@ from recoup.entry.opening import ready_settings
 from recoup.migrations import standing
 from recoup.settings import Settings
 from recoup.web import output
-from recoup.web.health import CheckShown, Health, gathered, report
+from recoup.web.health import CheckShown, Health, gathered, knocked, report
 from recoup.web.output import Json
 
 WORDS = {"ok": "ok", "warn": "WARN", "fail": "FAIL", "none": "-"}
@@ -63,9 +63,9 @@ def _with_database(settings: Settings) -> Iterator[Check]:
             yield health.schema(found)
             return
         with app.composed(settings, databases) as system:
-            probes = tuple(probe for area in app.ALL for probe in area.probes)
             ours = (health.database, health.role, health.clock)
-            yield from gathered(system, (*ours, *system.parts.checks, *probes))
+            yield from gathered(system, (*ours, *system.parts.checks))
+            yield from (knocked(probe) for area in app.ALL for made in area.probes for probe in made(system))
 
 
 def _say(found: Health) -> None:

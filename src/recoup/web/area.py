@@ -12,7 +12,7 @@ import cyclopts
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
-from recoup.core.parts import Check, DeliveryKind, Job
+from recoup.core.parts import Check, DeliveryKind, Job, Probe
 from recoup.core.system import System
 from recoup.settings import Section
 
@@ -77,8 +77,8 @@ class Area:
     ticks: tuple[Callable[[System, datetime], None], ...] = ()
     checks: tuple[Callable[[System], list[Check]], ...] = ()
     """Asked often: they look at our own rows and folders only."""
-    probes: tuple[Callable[[System], list[Check]], ...] = ()
-    """Asked by ``doctor`` only: they knock at doors outside, or take their time."""
+    probes: tuple[Callable[[System], list[Probe]], ...] = ()
+    """What can be knocked at outside, or takes its time: by ``doctor``, and one at a time by a page."""
     controls: tuple[Any, ...] = ()
     """What an administrator may change while Recoup runs: ``Control``s of office/controls."""
     routers: tuple[APIRouter, ...] = ()
@@ -93,5 +93,7 @@ class Area:
     waiting: Callable[[Session, datetime], list[Waiting]] | None = None
     search: Callable[[Session, str], list[Hit]] | None = None
     """Finds what has an id or a name; asked only for those who may ``look`` (the permission of the first menu item)."""
+    finds: Callable[[System, str], list[Hit]] | None = None
+    """As ``search``, for what stands in no table: what was declared, or set before the start."""
     commands: Callable[[OpenSystem], tuple[cyclopts.App, ...]] | None = None
     """Makes the groups of commands; ``entry/cli.py`` lists them by name, so that --help need not make them."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import queue
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Literal
@@ -11,7 +13,7 @@ from fastapi import APIRouter, Depends, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from recoup.core.errors import RecoupError
-from recoup.core.parts import Check
+from recoup.core.parts import Check, Probe
 from recoup.core.system import System
 from recoup.web.auth import may
 from recoup.web.deps import Running
@@ -20,6 +22,7 @@ from recoup.web.wire import Shown
 log = logging.getLogger("recoup.web")
 
 Checks = Callable[[System], list[Check]]
+Probes = Callable[[System], list[Probe]]
 
 
 class CheckShown(Shown):
@@ -71,6 +74,35 @@ def gathered(system: System, checks: Iterable[Checks]) -> Iterator[Check]:
         except Exception:
             log.exception("A check of %s broke", name)
             yield Check(name, ok=False, detail="It could not be checked.", fix="The log says why.")
+
+
+def knocked(probe: Probe) -> Check:
+    """Knock, and say what came of it: a failure is a finding, and so is no answer in time.
+
+    A knock that is not over in time is left alone in its thread; what it knocks at bounds it in the end.
+    """
+    if probe.seconds is None:
+        return _knock(probe)
+    answer: queue.SimpleQueue[Check] = queue.SimpleQueue()
+    threading.Thread(
+        target=lambda: answer.put(_knock(probe)), name=f"knock {probe.name}", daemon=True
+    ).start()
+    try:
+        return answer.get(timeout=probe.seconds)
+    except queue.Empty:
+        detail = f"There was no answer within {probe.seconds:g} seconds."
+        fix = "See that its address is right, and that no firewall stands between."
+        return Check(probe.name, ok=False, detail=detail, fix=fix)
+
+
+def _knock(probe: Probe) -> Check:
+    try:
+        return probe.knock()
+    except RecoupError as error:
+        return Check(probe.name, ok=False, detail=error.detail, fix=error.fix)
+    except Exception:
+        log.exception("Knocking at %s broke", probe.name)
+        return Check(probe.name, ok=False, detail="It could not be tested.", fix="The log says why.")
 
 
 def router(*, ready: Sequence[Checks], detail: Sequence[Checks]) -> APIRouter:

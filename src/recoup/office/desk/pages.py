@@ -42,4 +42,6 @@ def search(
     for area in system.parts.desk if wanted else ():
         if area.search is not None and (not area.menu or me.may(area.menu[0].may)):
             hits += area.search(db, wanted)
+        if area.finds is not None and (not area.menu or me.may(area.menu[0].may)):
+            hits += area.finds(system, wanted)
     return pages.render(request, "desk/search.html", q=wanted, hits=hits[:MOST_HITS])
