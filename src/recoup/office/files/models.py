@@ -14,7 +14,8 @@ from recoup.core.db import Base
 class File(Base):
     """Stored bytes: a name to download them by, their size, their SHA-256 (hexadecimal), and where they lie.
 
-    ``subject`` is what the file belongs to (``jobs/run/…``); a file is never changed once it is kept.
+    ``subject`` is what the file belongs to (``jobs/run/…``); a file is never changed once it is kept. ``may`` is the
+    permission that opening it needs beyond knowing of it, such as that of the list which it is an export of.
     """
 
     __tablename__ = "files"
@@ -34,3 +35,4 @@ class File(Base):
     created_at: Mapped[datetime]
     created_by: Mapped[str]
     subject: Mapped[str]
+    may: Mapped[str]

@@ -40,11 +40,13 @@ def keep(
     subject: str,
     actor: str,
     now: datetime,
+    may: str = "",
 ) -> File:
     """Write ``body`` to the store while hashing it, then its row in the caller's transaction.
 
     A transaction that rolls back leaves an object without a row, which ``sweep_orphans`` removes; a row without
-    an object cannot come about. ``subject`` is what the file belongs to, as in the journal (``jobs/run/…``).
+    an object cannot come about. ``subject`` is what the file belongs to, as in the journal (``jobs/run/…``), ``may``
+    the permission that opening it needs, where one is.
     """
     file_id = new_id()
     key = rules.store_key(file_id, now)
@@ -65,6 +67,7 @@ def keep(
         created_at=now,
         created_by=actor,
         subject=subject,
+        may=may,
     )
     db.add(file)
     journal.record(

@@ -20,7 +20,7 @@ from recoup.office.jobs.schemas import (
 )
 from recoup.office.jobs.shown import job_in_full, run_in_full
 from recoup.office.messages import rules as messages
-from recoup.web.auth import Actor, may
+from recoup.web.auth import Actor, SignedIn, may
 from recoup.web.deps import Db, Now, Running
 from recoup.web.paging import Before, Limit
 from recoup.web.wire import Page, Word, found, page_of
@@ -114,10 +114,10 @@ def runs(
 
 
 @router.get("/runs/{run_id}", summary="One run and what it left behind")
-def one_run(db: Db, system: Running, now: Now, run_id: UUID) -> RunInFull:
+def one_run(db: Db, system: Running, now: Now, me: SignedIn, run_id: UUID) -> RunInFull:
     """Return a run; links to its files live for an hour."""
     run = found(queries.run(db, run_id), f"run {run_id}", see="runs list")
-    return run_in_full(db, system, run, now=now)
+    return run_in_full(db, system, run, me=me, now=now)
 
 
 @router.get("/runs/{run_id}/lines", summary="A run's log, oldest line first")

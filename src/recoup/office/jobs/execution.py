@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, update
@@ -125,18 +125,19 @@ class RunningRun:
         if self._cancelled.is_set():
             raise Cancelled
 
-    def artifact(self, name: str, body: bytes, *, media_type: str) -> UUID:
-        """Keep a file with the run; return the file's id."""
+    def artifact(self, name: str, body: bytes | BinaryIO, *, media_type: str, may: str = "") -> UUID:
+        """Keep a file with the run, a large one from where it lies; return the file's id."""
         with self.transaction() as db:
             file = files.keep(
                 db,
                 self.system.ports.files,
                 name=name,
-                body=io.BytesIO(body),
+                body=io.BytesIO(body) if isinstance(body, bytes) else body,
                 media_type=media_type,
                 subject=f"jobs/run/{self.id}",
                 actor=self.system.worker,
                 now=self.system.clock(),
+                may=may,
             )
             db.flush()
             db.add(RunArtifact(run_id=self.id, name=name, file_id=file.id))

@@ -63,6 +63,7 @@ class Run(Base):
         CheckConstraint("(state = 'running') = (lease_until is not null)", name="lease"),
         Index("ix_runs_moving", "state", postgresql_where="state in ('queued', 'running')"),
         Index("ix_runs_job_id", "job", "id"),
+        Index("ix_runs_ended_badly", "finished_at", postgresql_where="state in ('failed', 'parked')"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -68,13 +68,13 @@ class RunShown(Shown):
 
 
 class ArtifactShown(Shown):
-    """A file that a run left behind; ``link`` downloads it for an hour."""
+    """A file that a run left behind; ``link`` downloads it for an hour, where the caller may open it."""
 
     name: str
     file_id: UUID
     size: int
     sha256: str
-    link: str
+    link: str | None
 
 
 class RunInFull(RunShown):

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from recoup.core.errors import Conflict, Invalid, NotFound
+from recoup.core.errors import Conflict, Forbidden, Invalid, NotFound
 from recoup.core.ids import new_id
 from recoup.core.parts import Job, Missed
 from recoup.core.tasks import defer
@@ -20,6 +20,8 @@ from recoup.office.jobs.models import JobRow, Run, RunState, Schedule, Slot
 from recoup.office.journal import service as journal
 
 TASK = "jobs.run"
+FORMS = frozenset({"api", "page"})
+"""The triggers of the doors that take parameters for any job."""
 
 
 def find(jobs: Mapping[str, Job], name: str) -> Job:
@@ -158,6 +160,10 @@ def start(
     db: Session, job: Job, params: Mapping[str, Any], *, trigger: str, actor: str, now: datetime
 ) -> Run:
     """Queue a run; a worker takes it after the commit."""
+    if not job.by_hand and trigger in FORMS:
+        raise Forbidden(
+            f"{job.name} is not started by hand.", fix="Use the page or the route that is made for it."
+        )
     return _queue(db, job.name, checked_params(job, params), trigger=trigger, actor=actor, now=now)
 
 

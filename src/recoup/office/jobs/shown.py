@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from recoup.core.parts import Job
-from recoup.core.system import System
+from recoup.core.system import Caller, System
 from recoup.office.files import service as files
 from recoup.office.jobs import queries
 from recoup.office.jobs.models import Run
@@ -23,13 +23,15 @@ def job_in_full(db: Session, job: Job, *, now: datetime) -> JobShown:
     return JobShown.of(job, row, schedules, last, now=now)
 
 
-def run_in_full(db: Session, system: System, run: Run, *, now: datetime) -> RunInFull:
-    """Return a run with links to what it left behind."""
+def run_in_full(db: Session, system: System, run: Run, *, me: Caller | None, now: datetime) -> RunInFull:
+    """Return a run with links to what it left behind, as far as ``me`` may open it (None: a command, anything)."""
     artifacts = []
     for one in queries.artifacts(db, run.id):
         file = files.get(db, one.file_id)
-        secret = files.signing_secret(system.home)
-        link = files.link(system.ports.files, secret, file, expires_in=LINK_LIVES, now=now)
+        link = None
+        if me is None or not file.may or me.may(file.may):
+            secret = files.signing_secret(system.home)
+            link = files.link(system.ports.files, secret, file, expires_in=LINK_LIVES, now=now)
         artifacts.append(
             ArtifactShown(name=one.name, file_id=file.id, size=file.size, sha256=file.sha256, link=link)
         )

@@ -20,6 +20,7 @@ class Event(Base):
         Index("ix_events_at_id", "at", "id"),
         Index("ix_events_subject_id", "subject", "id"),
         Index("ix_events_kind_id", "kind", "id"),
+        Index("ix_events_actor_id", "actor", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

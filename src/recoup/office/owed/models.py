@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recoup.core.db import Base
@@ -24,6 +24,7 @@ class OwedItem(Base):
         CheckConstraint("amount_minor >= 0", name="amount_not_negative"),
         CheckConstraint("(state = 'open') = (ended_at is null)", name="ended"),
         Index("ix_owed_items_open_lapse", "lapses_at", postgresql_where="state = 'open'"),
+        Index("ix_owed_items_lapse_id", text("coalesce(lapses_at, 'infinity'::timestamptz)"), "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -55,7 +55,7 @@ class RunCommands:
         wanted = parse_id(run_id)
         with self._opened() as system, system.sessions.begin() as db:
             run = found(queries.run(db, wanted), f"run {wanted}", see="runs list")
-            shown = run_in_full(db, system, run, now=system.clock())
+            shown = run_in_full(db, system, run, me=None, now=system.clock())
         if json:
             output.document(shown)
             return
