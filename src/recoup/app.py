@@ -40,6 +40,7 @@ from recoup.office.messages.area import AREA as MESSAGES
 from recoup.office.outbox.area import AREA as OUTBOX
 from recoup.office.owed.area import AREA as OWED
 from recoup.office.people import identity
+from recoup.office.people.access import AccessLog
 from recoup.office.people.area import AREA as PEOPLE
 from recoup.office.people.permissions import EVERYTHING
 from recoup.office.people.secrets import Keys
@@ -109,7 +110,9 @@ def composed(
         stack.callback(engine.dispose)
         wait_until_ready(engine, seconds=60)
         schema.upgrade(databases.owner_url, app_url=databases.app_url)
-        system = _system(settings, databases, engine, clock=clock, channels=channels)
+        visits = AccessLog(session_factory(engine), settings.home)
+        stack.callback(visits.close)
+        system = _system(settings, databases, engine, clock=clock, channels=channels, visits=visits)
         for channel in system.ports.channels.values() if channels is None else ():
             if close := getattr(channel, "close", None):  # one that keeps connections open
                 stack.callback(close)
@@ -125,6 +128,7 @@ def _system(
     *,
     clock: Clock,
     channels: Mapping[str, Channel] | None,
+    visits: AccessLog,
 ) -> System:
     sessions = session_factory(engine)
     return System(
@@ -140,6 +144,7 @@ def _system(
         worker=worker_name(),
         alert=_alert(settings),
         authenticate=_authenticate(settings, sessions),
+        noted=visits.note,
         conninfo=make_url(databases.app_url)
         .set(drivername="postgresql")
         .render_as_string(hide_password=False),

@@ -52,6 +52,7 @@ def client_of(store: FolderStore, sessions: Sessions, *, home: Path, now: dateti
         worker="test",
         alert=lambda *_args, **_kwargs: None,
         authenticate=lambda _key: None,
+        noted=lambda _visit: None,
         conninfo="",
     )
     app = FastAPI()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -113,6 +113,8 @@ class System:
     """The name under which this process leases work: host, process id and start."""
     alert: Alert
     authenticate: Authenticate
+    noted: Callable[[Visit], None]
+    """Writes a visit into the access log, soon and without waiting; office/people keeps it."""
     conninfo: str
     """libpq connection string of the same database, for the engine."""
 

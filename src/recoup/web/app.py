@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 
 from recoup.core.system import System
-from recoup.web import errors, health, pages, static_files
+from recoup.web import errors, health, pages, static_files, visits
 from recoup.web.area import Area
 from recoup.web.auth import signed_in
 from recoup.web.guard import LOOPBACK_HOSTS, Guard, networks
@@ -83,6 +83,7 @@ def create_app(
         hosts=hosts_of(settings.process.host, address=settings.web.address),
         proxies=networks(settings.web.trusted_proxies),
         is_secure=settings.web.is_secure,
+        seen=visits.watcher(system),
     )
     return api
 

@@ -59,7 +59,8 @@ def note(
     status: int,
     detail: str = "",
 ) -> None:
-    """Write into the access log what happened at the door."""
+    """Write into the access log what happened at the door; the guard does not write it again."""
+    request.state.noted = True
     access.noted(
         system,
         Visit(
