@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from recoup.web import pages
 from recoup.web.area import Hit
-from recoup.web.auth import SignedIn, may
+from recoup.web.auth import SignedIn
 from recoup.web.deps import Db, Now, Running
 
 MOST_HITS = 20
@@ -23,9 +24,11 @@ def front() -> Response:
     return RedirectResponse("/desk")
 
 
-@router.get("/desk", dependencies=[Depends(may("overview.look"))])
+@router.get("/desk")
 def overview(request: Request, db: Db, system: Running, now: Now, me: SignedIn) -> Response:
-    """Show how everything stands."""
+    """Show how everything stands; whom that does not concern is led to their own account."""
+    if not me.may("overview.look"):
+        return RedirectResponse("/desk/account", HTTPStatus.SEE_OTHER)
     parts = [area for area in system.parts.desk if not area.menu or me.may(area.menu[0].may)]
     tiles = [tile for area in parts if area.tiles for tile in area.tiles(db, now)]
     waiting = [one for area in parts if area.waiting for one in area.waiting(db, now)]
