@@ -9,8 +9,8 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.models import Entry, Remainder
+from recoup.areas.metering.queries import window_rows
 from recoup.areas.metering.reading.results import FileReading
 from recoup.areas.metering.reading.units import read_unit, read_window
 from recoup.areas.metering.rules.streams import StreamConfig
@@ -52,7 +52,7 @@ class Books:
 
     def take(self, hour: datetime, files: Mapping[str, bytes], *, now: datetime | None = None) -> Taken:
         """Take one window, as it is read now."""
-        window = queries.window_at(self.db, self.config.key, hour)
+        window = window_rows.window_at(self.db, self.config.key, hour)
         assert window is not None
         taken = windows.take(
             self.db,

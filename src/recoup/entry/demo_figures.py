@@ -11,15 +11,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from recoup.areas.metering.models import AdjustmentState, EntryState, Stream, Window
 from recoup.areas.metering.queries import (
     adjustment_rows,
     entry_rows,
     source_rows,
-    standings,
+    standing_rows,
     stream_rows,
     window_rows,
 )
-from recoup.areas.metering.models import AdjustmentState, EntryState, Stream, Window
 from recoup.core.clock import hour_of
 from recoup.core.quantity import ZERO, add, to_text, total
 from recoup.sandbox.clazar_ledger import Key, read_ledger
@@ -168,7 +168,7 @@ def _figures(db: Session, stream: Stream, books: Books, adjustments: int) -> Str
         otherwise=len(entries) - states[EntryState.ACCEPTED] - states[EntryState.CARRIED],
         submissions=len({entry.submission_id for entry in entries if entry.submission_id}),
         sent_twice=sum(entry.handings > 1 for entry in entries),
-        held=standings.standing(db, stream).windows.get("held", 0),
+        held=standing_rows.standing(db, stream).windows.get("held", 0),
         adjustments=adjustments,
         remainders=sum(1 for value in remainders.values() if value),
     )

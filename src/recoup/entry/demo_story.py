@@ -12,8 +12,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from recoup.areas.metering import queries as metering
 from recoup.areas.metering.models import WindowState
+from recoup.areas.metering.queries import standing_rows, stream_rows, window_rows
 from recoup.core.clock import HOUR, hour_of, parse_instant
 from recoup.core.errors import Unavailable
 from recoup.core.ports import BlobStore
@@ -174,8 +174,8 @@ class Story:
 
     def _held(self) -> Iterator[str]:
         with self.system.sessions.begin() as db:
-            for stream in metering.streams(db):
-                for window in metering.open_windows(db, stream.id, until=self.clock()):
+            for stream in stream_rows.streams(db):
+                for window in window_rows.open_windows(db, stream.id, until=self.clock()):
                     if window.state == WindowState.HELD:
                         yield f"{stream.key} {window.hour:%Y-%m-%d %H:%M} UTC: {window.reason}"
 
@@ -208,7 +208,8 @@ class Story:
 
     def _show(self, db: Session, run: Run | None) -> None:
         done = sum(
-            metering.standing(db, stream).windows.get(WindowState.TAKEN, 0) for stream in metering.streams(db)
+            standing_rows.standing(db, stream).windows.get(WindowState.TAKEN, 0)
+            for stream in stream_rows.streams(db)
         )
         lines: list[tuple[str, str]] = []
         if run is not None:

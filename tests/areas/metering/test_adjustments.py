@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.models import Adjustment, Entry, EntryState
+from recoup.areas.metering.queries import window_rows
 from recoup.areas.metering.service import adjustments
 from recoup.core.clock import HOUR
 from recoup.core.errors import Conflict, Invalid, NotFound
@@ -38,7 +38,7 @@ def books(db: Session) -> Books:
 
 
 def find(books: Books, listing: str, **quantities: str) -> int:
-    window = queries.window_at(books.db, books.config.key, FIRST)
+    window = window_rows.window_at(books.db, books.config.key, FIRST)
     assert window is not None
     found = {("alice", name): Decimal(value) for name, value in quantities.items()}
     new = adjustments.find(

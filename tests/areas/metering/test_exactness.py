@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.models import Adjustment, Entry, Part, Remainder, Window
+from recoup.areas.metering.queries import window_rows
 from recoup.areas.metering.service import adjustments, billing
 from recoup.core.clock import HOUR
 from recoup.sandbox import clazar as play
@@ -172,7 +172,7 @@ def test_whatever_becomes_of_its_files_a_windows_differences_add_up(
     with empty_database() as db:
         books = Books(db, stream_config(cloud="gcp", most_bad_percent=100), hours=2)
         books.take(FIRST, data.draw(files_of(versions[0])))
-        window = queries.window_at(db, books.config.key, FIRST)
+        window = window_rows.window_at(db, books.config.key, FIRST)
         assert window is not None
         for number, version in enumerate(versions[1:]):
             files = data.draw(files_of(version))

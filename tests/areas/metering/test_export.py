@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.jobs.export import ExportParams
 from recoup.areas.metering.jobs.rehearsal import rehearse
 from recoup.areas.metering.models import Adjustment, Entry, Part, Quarantined, Remainder, Stream, Window
+from recoup.areas.metering.queries import source_rows, stream_rows, window_rows
 from recoup.areas.metering.rules.submissions import Line, payload
 from recoup.core.clock import hour_of
 from recoup.core.ports import Parcel
@@ -112,7 +112,7 @@ def test_everything_that_was_used_is_submitted_or_carried_to_the_last_digit(
         assert sent.get(name, Decimal(0)) + rest.get(name, Decimal(0)) == quantity
         assert 0 <= rest.get(name, Decimal(0)) < 1
     with here.system.sessions.begin() as db:
-        unbilled = {(one.subscription, one.dimension): one.quantity for one in queries.unbilled(db)}
+        unbilled = {(one.subscription, one.dimension): one.quantity for one in source_rows.unbilled(db)}
         assert sum(unbilled.values()) == sum(truth.unbilled.values())
         assert db.scalar(select(func.count()).select_from(Quarantined)) == sum(truth.quarantined.values())
         assert db.scalar(select(func.sum(Part.folded_quantity))) == sum(truth.folded_away.values())
@@ -221,19 +221,19 @@ def test_without_the_marker_hours_wait_or_settle(
         marker.write_text(json.dumps({SERVICE.stream: {"last_processed_to": "2025-07-24T09:30:00Z"}}))
         here.export()
         with here.system.sessions.begin() as db:
-            assert [one.hour.hour for one in queries.taken_since(db, _stream(db).id, HOURS[0])] == [
+            assert [one.hour.hour for one in window_rows.taken_since(db, _stream(db).id, HOURS[0])] == [
                 4,
                 5,
                 6,
                 7,
                 8,
             ]
-            (waiting, *_) = queries.open_windows(db, _stream(db).id, until=hour_of(NOW))
+            (waiting, *_) = window_rows.open_windows(db, _stream(db).id, until=hour_of(NOW))
             assert "marker has reached 2025-07-24 09:30:00" in waiting.reason
         marker.unlink()
         here.export()
         with here.system.sessions.begin() as db:  # 90 minutes after their end
-            assert [one.hour.hour for one in queries.taken_since(db, _stream(db).id, HOURS[0])][-1] == 14
+            assert [one.hour.hour for one in window_rows.taken_since(db, _stream(db).id, HOURS[0])][-1] == 14
 
 
 def test_an_empty_hour_is_done_and_a_failed_list_is_not(here: Market) -> None:
@@ -362,7 +362,7 @@ def test_two_streams_side_by_side(
 
 
 def _stream(db: object) -> Stream:
-    found = queries.stream(db, SERVICE.stream)  # type: ignore[arg-type]
+    found = stream_rows.stream(db, SERVICE.stream)  # type: ignore[arg-type]
     assert found is not None
     return found
 

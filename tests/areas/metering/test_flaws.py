@@ -18,9 +18,9 @@ from sqlalchemy import func, select
 
 from recoup.adapters.clazar import ClazarChannel
 from recoup.adapters.clazar_token import ClazarSettings
-from recoup.areas.metering import queries
 from recoup.areas.metering.formula import parse
 from recoup.areas.metering.models import Adjustment, Entry, Stream, Window
+from recoup.areas.metering.queries import source_rows, stream_rows, window_rows
 from recoup.core.clock import HOUR
 from recoup.core.errors import Invalid
 from recoup.office.jobs.models import Run
@@ -176,7 +176,7 @@ def test_flaw_a_file_that_could_not_be_parsed_was_an_empty_hour(place: Place) ->
     assert run.needs_person
     assert place.windows() == {10: "held", 11: "taken", 12: "taken"}
     with place.here.system.sessions.begin() as db:
-        window = queries.window_at(db, STREAM, FIRST)
+        window = window_rows.window_at(db, STREAM, FIRST)
         assert window is not None
         assert key in window.reason
     place.producer.mend(key)
@@ -214,7 +214,7 @@ def test_flaw_the_first_run_dropped_what_was_older_than_a_day(houses: _Houses) -
         place.lay_out(FIRST - timedelta(days=days), cpu("1"))
     place.here.export()
     with place.here.system.sessions.begin() as db:
-        (stream,) = queries.streams(db)
+        (stream,) = stream_rows.streams(db)
     assert stream.first_hour == FIRST + 3 * HOUR - timedelta(hours=24)
     assert stream.before_start.startswith("2 files of 2025-07-21 10:00 UTC and later lie before")
 
@@ -418,7 +418,7 @@ def test_flaw_records_without_a_payer_were_dropped_in_silence(place: Place, paye
     run = place.here.export()
     assert run.counts["unbilled"] == 1
     with place.here.system.sessions.begin() as db:
-        (total,) = queries.unbilled(db)
+        (total,) = source_rows.unbilled(db)
     assert (total.subscription, total.dimension) == ("sub-1", "cpu")
     assert (total.quantity, total.amount, total.records) == (Decimal("7.5"), Decimal("1.875"), 1)
     assert place.billed() == {("alice", "cpu", 10): "5"}

@@ -25,9 +25,9 @@ from sqlalchemy.orm import Session
 
 from recoup.adapters.clazar import ClazarChannel
 from recoup.adapters.clazar_token import ClazarSettings
-from recoup.areas.metering import queries
 from recoup.areas.metering.jobs.export import ExportParams
 from recoup.areas.metering.models import Adjustment, Entry, Stream, Window
+from recoup.areas.metering.queries import entry_rows
 from recoup.areas.metering.service import adjustments
 from recoup.core.clock import HOUR, hour_of
 from recoup.core.errors import Conflict
@@ -327,7 +327,7 @@ class Life(RuleBasedStateMachine):
         self.finished()
 
     def for_a_person(self, db: Session) -> list[Entry]:
-        statement = select(Entry).where(Entry.state.in_(queries.NEEDS_PERSON)).order_by(Entry.id)
+        statement = select(Entry).where(Entry.state.in_(entry_rows.NEEDS_PERSON)).order_by(Entry.id)
         return list(db.scalars(statement))
 
     def settle(self, db: Session, entry: Entry, how: str) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.models import Entry, UsageFile
+from recoup.areas.metering.queries import source_rows, window_rows
 from recoup.sandbox.clazar import ClazarStandIn
 from recoup.sandbox.usage import put
 from support.house import MovableClock
@@ -129,9 +129,9 @@ def test_real_records_lead_back_to_their_file(here: Market, original: bytes) -> 
     here.export()
     with here.system.sessions.begin() as db:
         (file,) = db.scalars(select(UsageFile)).all()
-        window = queries.window_at(db, STREAM, HOUR)
+        window = window_rows.window_at(db, STREAM, HOUR)
         assert window is not None
-        sources = queries.sources(db, window.id, CONTRACT, ["cpu_core_hours"])
+        sources = source_rows.sources(db, window.id, CONTRACT, ["cpu_core_hours"])
     assert (file.key, file.size, file.records) == (
         f"{FOLDER}/2025/11/14/02/{SUBSCRIPTION}.json",
         len(original),

@@ -7,8 +7,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from recoup.areas.metering import provenance, queries
+from recoup.areas.metering import provenance
 from recoup.areas.metering.models import AdjustmentState, EntryState, WindowState
+from recoup.areas.metering.queries import (
+    adjustment_rows,
+    entry_rows,
+    source_rows,
+    standing_rows,
+    stream_rows,
+    window_rows,
+)
 from recoup.areas.metering.schemas import (
     AdjustmentShown,
     EndAsked,
@@ -39,7 +47,7 @@ router = APIRouter(prefix="/metering", tags=["metering"], dependencies=[Depends(
 @router.get("/streams", summary="How each stream stands")
 def all_streams(db: Db) -> Page[StreamShown]:
     """Return every stream with its windows and entries by state, and what waits for a person."""
-    return page_of(StreamShown, [queries.standing(db, one) for one in queries.streams(db)])
+    return page_of(StreamShown, [standing_rows.standing(db, one) for one in stream_rows.streams(db)])
 
 
 @router.get("/windows", summary="Hours, the latest first")
@@ -51,7 +59,7 @@ def all_windows(
     limit: Limit = 100,
 ) -> Page[WindowShown]:
     """Return windows."""
-    rows = queries.windows(db, stream_key=stream, state=state, before=before, limit=limit + 1)
+    rows = window_rows.windows(db, stream_key=stream, state=state, before=before, limit=limit + 1)
     return page_of(WindowShown, [WindowShown.of(key, row) for key, row in rows], limit=limit)
 
 
@@ -68,18 +76,18 @@ def all_entries(
 ) -> Page[EntryShown]:
     """Return entries."""
     at = hour_of(parse_instant(hour)) if hour else None
-    rows = queries.entries(
+    rows = entry_rows.entries(
         db, stream_key=stream, hour=at, state=state, contract=contract, before=before, limit=limit + 1
     )
-    names = {one.id: one.key for one in queries.streams(db)}
+    names = {one.id: one.key for one in stream_rows.streams(db)}
     return page_of(EntryShown, [EntryShown.of(names, row) for row in rows], limit=limit)
 
 
 @router.get("/entries/{entry_id}", summary="One entry and what the marketplace said of it")
 def one_entry(db: Db, entry_id: UUID) -> EntryInFull:
     """Return an entry in full."""
-    row = found(queries.entry(db, entry_id), f"entry {entry_id}", see="metering entries")
-    return EntryInFull.of({one.id: one.key for one in queries.streams(db)}, row)
+    row = found(entry_rows.entry(db, entry_id), f"entry {entry_id}", see="metering entries")
+    return EntryInFull.of({one.id: one.key for one in stream_rows.streams(db)}, row)
 
 
 @router.get("/entries/{entry_id}/why", summary="Where a figure comes from")
@@ -104,7 +112,7 @@ def retry(*, db: Db, actor: Actor, now: Now, entry_id: UUID, asked: RetryAsked) 
     """Send again, restamp into the next hour, accept, or dismiss what waits for a person."""
     row = settling.retry(db, entry_id, how=asked.how, note=asked.note, actor=actor, now=now)
     db.flush()
-    return EntryInFull.of({one.id: one.key for one in queries.streams(db)}, row)
+    return EntryInFull.of({one.id: one.key for one in stream_rows.streams(db)}, row)
 
 
 @router.get("/quarantine", summary="Records that could not be used, newest first")
@@ -115,14 +123,14 @@ def quarantine(
     limit: Limit = 100,
 ) -> Page[QuarantinedShown]:
     """Return records with their place and the reason."""
-    rows = queries.quarantine(db, stream_key=stream, before=before, limit=limit + 1)
+    rows = source_rows.quarantine(db, stream_key=stream, before=before, limit=limit + 1)
     return page_of(QuarantinedShown, [QuarantinedShown.of(row) for row in rows], limit=limit)
 
 
 @router.get("/unbilled", summary="Usage that no contract pays for")
 def unbilled(db: Db, stream: Word | None = None, limit: Limit = 100) -> Page[UnbilledShown]:
     """Return totals by subscription and dimension, the largest amount first."""
-    return page_of(UnbilledShown, queries.unbilled(db, stream_key=stream, limit=limit))
+    return page_of(UnbilledShown, source_rows.unbilled(db, stream_key=stream, limit=limit))
 
 
 @router.get("/adjustments", summary="Differences found late, newest first")
@@ -130,7 +138,7 @@ def adjustments(
     db: Db, state: AdjustmentState | None = None, before: Before = None, limit: Limit = 100
 ) -> Page[AdjustmentShown]:
     """Return adjustments."""
-    rows = queries.adjustments(db, state=state, before=before, limit=limit + 1)
+    rows = adjustment_rows.adjustments(db, state=state, before=before, limit=limit + 1)
     return page_of(AdjustmentShown, [AdjustmentShown.of(*row) for row in rows], limit=limit)
 
 
@@ -142,8 +150,8 @@ def adjustments(
 def end(*, db: Db, actor: Actor, now: Now, adjustment_id: UUID, asked: EndAsked) -> AdjustmentShown:
     """Carry the difference into the next submission, or let it go."""
     row = settling.end(db, adjustment_id, carry=asked.carry, note=asked.note, actor=actor, now=now)
-    window = found(queries.window(db, row.window_id), "such window", see="metering status")
-    names = {one.id: one.key for one in queries.streams(db)}
+    window = found(window_rows.window(db, row.window_id), "such window", see="metering status")
+    names = {one.id: one.key for one in stream_rows.streams(db)}
     return AdjustmentShown.of(names[window.stream_id], window.hour, row)
 
 

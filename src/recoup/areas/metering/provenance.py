@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.models import Entry
+from recoup.areas.metering.queries import entry_rows, source_rows, stream_rows, window_rows
 from recoup.areas.metering.reading.results import FileRef
 from recoup.areas.metering.reading.spans import Span, find_records
 from recoup.areas.metering.rules.streams import StreamConfig
@@ -43,12 +43,13 @@ def why(system: System, entry_id: UUID, *, with_records: bool = True, most: int 
         one.key: one for one in streams.configured(system.settings.section("metering", MeteringSettings))
     }
     with system.sessions.begin() as db:
-        entry = found(queries.entry(db, entry_id), f"entry {entry_id}", see="metering entries")
-        names = {one.id: one.key for one in queries.streams(db)}
+        entry = found(entry_rows.entry(db, entry_id), f"entry {entry_id}", see="metering entries")
+        names = {one.id: one.key for one in stream_rows.streams(db)}
         config = configs.get(names[entry.stream_id])
         result = _from_rows(db, entry, names, config)
         files = {
-            file.key: FileRef(file.key, file.etag, file.size) for file in queries.files(db, entry.window_id)
+            file.key: FileRef(file.key, file.etag, file.size)
+            for file in source_rows.files(db, entry.window_id)
         }
     if with_records and result.sources:
         _read(system, config, result, files, most)
@@ -58,9 +59,9 @@ def why(system: System, entry_id: UUID, *, with_records: bool = True, most: int 
 def _from_rows(db: Session, entry: Entry, names: dict[UUID, str], config: StreamConfig | None) -> Why:
     formula = config.formulas.get(entry.dimension) if config else None
     measured = {name.removesuffix(PRICE) for name in formula.names()} if formula else {entry.dimension}
-    window = found(queries.window(db, entry.window_id), "such window", see="metering status")
+    window = found(window_rows.window(db, entry.window_id), "such window", see="metering status")
     delivery = outbox.by_id(db, entry.submission_id) if entry.submission_id else None
-    parts = queries.sources(db, window.id, entry.contract, sorted(measured))
+    parts = source_rows.sources(db, window.id, entry.contract, sorted(measured))
     return Why(
         entry=EntryInFull.of(names, entry),
         window=WindowShown.of(names[entry.stream_id], window),

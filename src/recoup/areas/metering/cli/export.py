@@ -8,9 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.jobs.export import ExportParams, chosen
 from recoup.areas.metering.jobs.rehearsal import Rehearsal, rehearse
+from recoup.areas.metering.queries import standing_rows, stream_rows
 from recoup.areas.metering.schemas import PlannedShown, RehearsalShown, StreamShown
 from recoup.areas.metering.settings import MeteringSettings
 from recoup.core.errors import Conflict, Unavailable
@@ -71,7 +71,7 @@ def _refuse_a_second(system: System, params: ExportParams) -> None:
     """Raise Conflict when every stream that is asked for is being exported already: nothing is left to do."""
     keys = [one.key for one in chosen(system.settings.section("metering", MeteringSettings), params.stream)]
     with system.sessions.begin() as db:
-        busy = queries.exporting(db, keys)
+        busy = stream_rows.exporting(db, keys)
     if busy.issuperset(keys):
         raise Conflict(
             f"Another export of {', '.join(sorted(busy))} is running.",
@@ -94,7 +94,7 @@ def _standings(system: System, params: ExportParams) -> list[StreamShown]:
     settings = system.settings.section("metering", MeteringSettings)
     keys = {one.key for one in chosen(settings, params.stream)}
     with system.sessions.begin() as db:
-        rows = [queries.standing(db, one) for one in queries.streams(db) if one.key in keys]
+        rows = [standing_rows.standing(db, one) for one in stream_rows.streams(db) if one.key in keys]
     return [StreamShown.model_validate(row) for row in rows]
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from recoup.areas.metering import provenance, queries
+from recoup.areas.metering import provenance
 from recoup.areas.metering.models import EntryState, WindowState
+from recoup.areas.metering.queries import entry_rows, source_rows, standing_rows, stream_rows, window_rows
 from recoup.areas.metering.schemas import (
     EntryShown,
     FileShown,
@@ -43,7 +44,9 @@ class LookCommands:
         with self._opened() as system:
             configured = streams.configured(system.settings.section("metering", MeteringSettings))
             with system.sessions.begin() as db:
-                page = page_of(StreamShown, [queries.standing(db, one) for one in queries.streams(db)])
+                page = page_of(
+                    StreamShown, [standing_rows.standing(db, one) for one in stream_rows.streams(db)]
+                )
         columns = {
             "STREAM": lambda one: one.stream,
             "TAKEN UNTIL": lambda one: one.taken_until or "nothing yet",
@@ -75,7 +78,7 @@ class LookCommands:
         """List hours, the latest first."""
         start = parse_id(before) if before else None
         with self._opened() as system, system.sessions.begin() as db:
-            rows = queries.windows(db, stream_key=stream, state=state, before=start, limit=limit + 1)
+            rows = window_rows.windows(db, stream_key=stream, state=state, before=start, limit=limit + 1)
             page = page_of(WindowShown, [WindowShown.of(key, row) for key, row in rows], limit=limit)
         columns = {
             "HOUR": lambda one: one.hour,
@@ -98,11 +101,11 @@ class LookCommands:
         at = hour_of(parse_instant(hour))
         with self._opened() as system, system.sessions.begin() as db:
             what = f"window of {stream} at {at:%Y-%m-%d %H:00} UTC"
-            row = found(queries.window_at(db, stream, at), what, see="metering windows")
+            row = found(window_rows.window_at(db, stream, at), what, see="metering windows")
             shown = WindowInFull(
                 **WindowShown.of(stream, row).model_dump(),
-                read=[FileShown.model_validate(file) for file in queries.files(db, row.id)],
-                entries=queries.entry_states(db, row.id),
+                read=[FileShown.model_validate(file) for file in source_rows.files(db, row.id)],
+                entries=entry_rows.entry_states(db, row.id),
             )
         if json:
             output.document(shown)
@@ -133,10 +136,10 @@ class LookCommands:
         """List what is submitted, newest first."""
         start, at = parse_id(before) if before else None, hour_of(parse_instant(hour)) if hour else None
         with self._opened() as system, system.sessions.begin() as db:
-            rows = queries.entries(
+            rows = entry_rows.entries(
                 db, stream_key=stream, hour=at, state=state, contract=contract, before=start, limit=limit + 1
             )
-            names = {one.id: one.key for one in queries.streams(db)}
+            names = {one.id: one.key for one in stream_rows.streams(db)}
             page = page_of(EntryShown, [EntryShown.of(names, row) for row in rows], limit=limit)
         columns = {
             "ID": lambda one: one.id,
@@ -179,7 +182,7 @@ class LookCommands:
     ) -> None:
         """List records that could not be used, newest first, with their place and the reason."""
         with self._opened() as system, system.sessions.begin() as db:
-            rows = queries.quarantine(db, stream_key=stream, before=before, limit=limit + 1)
+            rows = source_rows.quarantine(db, stream_key=stream, before=before, limit=limit + 1)
             page = page_of(QuarantinedShown, [QuarantinedShown.of(row) for row in rows], limit=limit)
         columns = {
             "HOUR": lambda one: one.hour,
@@ -194,7 +197,7 @@ class LookCommands:
     def unbilled(self, *, stream: Stream = None, limit: Limit = 100, json: Json = False) -> None:
         """List usage that no contract pays for, in total, the largest amount first."""
         with self._opened() as system, system.sessions.begin() as db:
-            page = page_of(UnbilledShown, queries.unbilled(db, stream_key=stream, limit=limit))
+            page = page_of(UnbilledShown, source_rows.unbilled(db, stream_key=stream, limit=limit))
         columns = {
             "STREAM": lambda one: one.stream,
             "SUBSCRIPTION": lambda one: one.subscription,

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.jobs.export import chosen
 from recoup.areas.metering.models import AdjustmentState
+from recoup.areas.metering.queries import adjustment_rows, stream_rows, window_rows
 from recoup.areas.metering.schemas import AdjustmentShown, EntryInFull
 from recoup.areas.metering.service import adjustments as settling
 from recoup.areas.metering.service import imports, state_files
@@ -45,7 +45,7 @@ class SettleCommands:
         """List differences found after an hour was taken, newest first."""
         start = parse_id(before) if before else None
         with self._opened() as system, system.sessions.begin() as db:
-            rows = queries.adjustments(db, state=state, before=start, limit=limit + 1)
+            rows = adjustment_rows.adjustments(db, state=state, before=start, limit=limit + 1)
             page = page_of(AdjustmentShown, [AdjustmentShown.of(*row) for row in rows], limit=limit)
         columns = {
             "ID": lambda one: one.id,
@@ -75,8 +75,8 @@ class SettleCommands:
         with self._opened() as system, system.sessions.begin() as db:
             actor, now = output.actor(), system.clock()
             row = settling.end(db, wanted, carry=carry, note=note, actor=actor, now=now)
-            window = found(queries.window(db, row.window_id), "such window", see="metering status")
-            names = {one.id: one.key for one in queries.streams(db)}
+            window = found(window_rows.window(db, row.window_id), "such window", see="metering status")
+            names = {one.id: one.key for one in stream_rows.streams(db)}
             shown = AdjustmentShown.of(names[window.stream_id], window.hour, row)
         if json:
             output.document(shown)
@@ -112,7 +112,7 @@ class SettleCommands:
             actor, now = output.actor(), system.clock()
             row = settling.retry(db, wanted, how=chosen_ways[0], note=note, actor=actor, now=now)
             db.flush()
-            shown = EntryInFull.of({one.id: one.key for one in queries.streams(db)}, row)
+            shown = EntryInFull.of({one.id: one.key for one in stream_rows.streams(db)}, row)
         if json:
             output.document(shown)
         else:

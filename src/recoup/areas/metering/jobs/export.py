@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.jobs.readers import Readers
 from recoup.areas.metering.jobs.stream import StreamExport, StreamReport
 from recoup.areas.metering.models import WindowState
+from recoup.areas.metering.queries import standing_rows, stream_rows, window_rows
 from recoup.areas.metering.rules import hours
 from recoup.areas.metering.rules.streams import CLOUDS, StreamConfig
 from recoup.areas.metering.service import owing, state_files, streams, submissions
@@ -39,7 +39,7 @@ class Report:
     """What a run did, stream by stream, and what waits for a person afterwards."""
 
     streams: list[StreamReport]
-    standings: list[queries.Standing] = field(default_factory=list)
+    standings: list[standing_rows.Standing] = field(default_factory=list)
 
     @property
     def for_a_person(self) -> int:
@@ -101,7 +101,7 @@ def export(run: RunningRun, params: ExportParams, *, rehearsal: bool = False) ->
     warn(run)
     with run.transaction() as db:
         keys = {config.key for config in configs}
-        standings = [queries.standing(db, one) for one in queries.streams(db) if one.key in keys]
+        standings = [standing_rows.standing(db, one) for one in stream_rows.streams(db) if one.key in keys]
     return Report(reports, standings)
 
 
@@ -135,7 +135,7 @@ def warn(run: RunningRun) -> None:
     with run.transaction() as db:
         late = [
             (stream, window)
-            for stream, window in queries.to_warn(db, until=now)
+            for stream, window in window_rows.to_warn(db, until=now)
             if now >= min(hours.warn_at(stream.cloud, window.hour), window.hour + earliest)
         ]
         for stream, window in late:
@@ -150,7 +150,7 @@ def warn(run: RunningRun) -> None:
             system.alert(
                 db, key=f"metering.late:{late[0][1].id}", title=title, text="\n".join(lines[:50]), now=now
             )
-        for stream, window in queries.lost(db, now=now):
+        for stream, window in window_rows.lost(db, now=now):
             owing.lose_window(db, stream, window, now=now)
     for line in lines:
         run.log(line, level="warning")

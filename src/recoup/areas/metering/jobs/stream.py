@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.jobs.gathering import Gathered, Gatherer
 from recoup.areas.metering.jobs.readers import Readers
 from recoup.areas.metering.models import EntryState, WindowState
+from recoup.areas.metering.queries import entry_rows, stream_rows, window_rows
 from recoup.areas.metering.rules import hours, quantities
 from recoup.areas.metering.rules.streams import StreamConfig
 from recoup.areas.metering.service import adjustments, billing, state_files, streams, windows
@@ -131,13 +131,13 @@ class StreamExport:
         self._marker_to = self._read_marker(store)
         before = None if self._stream.before_start else self._before_start(store)
         with self._run.transaction() as db:
-            stream = queries.stream(db, self._config.key, for_update=True)
+            stream = stream_rows.stream(db, self._config.key, for_update=True)
             if stream is None:
                 raise NotFound(f"The stream {self._config.key} is gone.")
             stream.marker_to = self._marker_to
             if before is not None:
                 stream.before_start = before
-            last = queries.last_hour(db, stream)
+            last = stream_rows.last_hour(db, stream)
             streams.open_windows(db, stream, now=now)
             self._stream = stream
         if last is None:
@@ -177,7 +177,7 @@ class StreamExport:
         """Return what this run looks at, oldest first: at most ``most_hours`` new hours, and as many held ones."""
         with self._run.transaction() as db:
             until = hour_of(self._system.clock())
-            found = queries.open_windows(db, self._stream.id, until=until)
+            found = window_rows.open_windows(db, self._stream.id, until=until)
         held = [window for window in found if window.state == WindowState.HELD]
         waiting = [window for window in found if window.state == WindowState.WAITING]
         ready = [window for window in waiting if self._complete(window.hour).by]
@@ -197,7 +197,7 @@ class StreamExport:
         now = self._system.clock()
         with self._run.transaction() as db:
             for window_id in ids:
-                window = queries.window(db, window_id, for_update=True)
+                window = window_rows.window(db, window_id, for_update=True)
                 if window is not None and window.state == WindowState.WAITING:
                     windows.wait(window, self._complete(window.hour).reason, now=now)
 
@@ -227,7 +227,7 @@ class StreamExport:
         self._report.held += 1
         self._run.count("held")
         with self._run.transaction() as db:
-            window = queries.window(db, window_id, for_update=True)
+            window = window_rows.window(db, window_id, for_update=True)
             if window is None or window.state == WindowState.TAKEN:
                 return
             windows.hold(
@@ -268,7 +268,7 @@ class StreamExport:
         self._run.log(f"Sending {taken.entries} metering records to Clazar")
         handover.drain(self._system, CHANNEL)
         with self._run.transaction() as db:
-            states = queries.entry_states(db, window_id)
+            states = entry_rows.entry_states(db, window_id)
         if set(states) <= {EntryState.ACCEPTED, EntryState.CARRIED}:
             self._run.log("Successfully sent data to Clazar")
         else:
@@ -279,7 +279,7 @@ class StreamExport:
         if self._state_file is None or self._rehearsal:
             return
         with self._run.transaction() as db:
-            last = queries.contiguous_until(db, self._stream.id)
+            last = stream_rows.contiguous_until(db, self._stream.id)
         if last is None:
             return
         try:
@@ -296,7 +296,7 @@ class StreamExport:
         since = self._system.clock() - self._config.recheck
         with self._run.transaction() as db:
             recent = [
-                (one.id, one.hour, one.listing) for one in queries.taken_since(db, self._stream.id, since)
+                (one.id, one.hour, one.listing) for one in window_rows.taken_since(db, self._stream.id, since)
             ]
         for window_id, hour, known in recent:
             self._run.checkpoint()
@@ -318,7 +318,7 @@ class StreamExport:
                 )
                 continue
             with self._run.transaction() as db:
-                window = queries.window(db, window_id, for_update=True)
+                window = window_rows.window(db, window_id, for_update=True)
                 if window is None:
                     continue
                 new = adjustments.find(

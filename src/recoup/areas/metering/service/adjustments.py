@@ -10,7 +10,6 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.models import (
     Adjustment,
     AdjustmentState,
@@ -20,6 +19,7 @@ from recoup.areas.metering.models import (
     Stream,
     Window,
 )
+from recoup.areas.metering.queries import adjustment_rows, entry_rows, window_rows
 from recoup.areas.metering.service import owing, submissions
 from recoup.core import quantity
 from recoup.core.errors import Conflict, Invalid, NotFound
@@ -51,8 +51,8 @@ def find(
     What earlier adjustments already told is not told again. Returns how many are new; the listing is remembered,
     so that the same files are looked at once.
     """
-    before = queries.billed(db, window.id)
-    for contract, dimension, told in queries.adjusted_quantities(db, window.id):
+    before = entry_rows.billed(db, window.id)
+    for contract, dimension, told in adjustment_rows.adjusted_quantities(db, window.id):
         name = (contract, dimension)
         before[name] = quantity.add(before.get(name, quantity.ZERO), told)
     new = 0
@@ -92,12 +92,12 @@ def find(
 
 def end(db: Session, adjustment_id: UUID, *, carry: bool, note: str, actor: str, now: datetime) -> Adjustment:
     """Settle an adjustment as a person: ``carry`` adds the difference to what the next window submits."""
-    adjustment = queries.adjustment(db, adjustment_id)
+    adjustment = adjustment_rows.adjustment(db, adjustment_id)
     if adjustment is None:
         raise NotFound(f"There is no adjustment {adjustment_id}.", fix="See `recoup metering adjustments`.")
     if adjustment.state != AdjustmentState.OPEN:
         raise Conflict(f"That adjustment is {adjustment.state} already.")
-    window = queries.window(db, adjustment.window_id)
+    window = window_rows.window(db, adjustment.window_id)
     if carry and window is not None:
         carry_on(
             db, window.stream_id, adjustment.contract, adjustment.dimension, adjustment.difference, now=now
@@ -124,12 +124,12 @@ def retry(db: Session, entry_id: UUID, *, how: str, note: str, actor: str, now: 
     ``send``: submit the same quantity for the same hour again. ``restamp``: too late for its hour, so add it to
     what the next window submits. ``accept``: a person knows that the marketplace has it. ``dismiss``: let it go.
     """
-    entry = queries.entry(db, entry_id, for_update=True)
+    entry = entry_rows.entry(db, entry_id, for_update=True)
     if entry is None:
         raise NotFound(f"There is no entry {entry_id}.", fix="See `recoup metering entries`.")
     if entry.state not in RETRYABLE:
         raise Conflict(f"That entry is {entry.state}: there is nothing to settle.")
-    stream, window = db.get(Stream, entry.stream_id), queries.window(db, entry.window_id)
+    stream, window = db.get(Stream, entry.stream_id), window_rows.window(db, entry.window_id)
     if stream is None or window is None:  # pragma: no cover - foreign keys hold them
         raise NotFound("The entry's window is gone.")
     was = entry.state
@@ -186,7 +186,7 @@ def _send_again(db: Session, stream: Stream, window: Window, entry: Entry, *, no
         )
     if not entry.quantity:
         raise Conflict("There is no quantity to send.", fix="Mend the formula, or dismiss the entry.")
-    if queries.taken_elsewhere(db, stream.id, window.hour, [(entry.contract, entry.dimension)]):
+    if entry_rows.taken_elsewhere(db, stream.id, window.hour, [(entry.contract, entry.dimension)]):
         raise Conflict(
             "Another stream submits this contract and dimension for the same hour.",
             fix="Use --restamp to submit it with the next hour.",

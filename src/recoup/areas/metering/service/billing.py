@@ -10,8 +10,8 @@ from psycopg.types.json import Jsonb
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.models import Entry, EntryState, Remainder, Stream, Window
+from recoup.areas.metering.queries import adjustment_rows, entry_rows
 from recoup.areas.metering.reading.results import FileReading
 from recoup.areas.metering.rules import quantities
 from recoup.areas.metering.rules.quantities import Measured
@@ -55,7 +55,7 @@ def bill(
     A remainder that became a quantity without new usage (a person added to it) leaves with this window, too.
     """
     late = window.deadline is not None and now >= window.deadline
-    remainders = {} if late else queries.remainders(db, stream.id)
+    remainders = {} if late else adjustment_rows.remainders(db, stream.id)
     entries: list[Entry] = []
     billed: dict[tuple[str, str], tuple[Decimal, Decimal | None]] = {}
     for contract, measured in sorted(measured_by_contract(files).items()):
@@ -140,7 +140,7 @@ def _hold_collisions(db: Session, stream: Stream, window: Window, entries: Seque
         return
     # Another stream may take the same hour at this moment: whoever comes second has to see what the first one took.
     lock(db, f"metering.marketplace:{window.hour:%Y-%m-%dT%H}")
-    taken = queries.taken_elsewhere(db, stream.id, window.hour, names)
+    taken = entry_rows.taken_elsewhere(db, stream.id, window.hour, names)
     for entry in entries:
         if entry.state == EntryState.PLANNED and (entry.contract, entry.dimension) in taken:
             entry.state = EntryState.HELD

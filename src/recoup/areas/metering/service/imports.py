@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.models import Entry, EntryState, Stream, Window, WindowState
+from recoup.areas.metering.queries import stream_rows, window_rows
 from recoup.areas.metering.rules import hours
 from recoup.areas.metering.rules.streams import StreamConfig
 from recoup.areas.metering.service import owing, streams
@@ -24,7 +24,7 @@ def take_over(db: Session, config: StreamConfig, state: OldState, *, actor: str,
 
     Raise Conflict when the stream was exported here already: its own ledger is the truth then.
     """
-    if queries.stream(db, config.key) is not None:
+    if stream_rows.stream(db, config.key) is not None:
         raise Conflict(
             f"{config.key} was exported here already.",
             fix="Its own ledger knows better than the old state file.",
@@ -32,7 +32,7 @@ def take_over(db: Session, config: StreamConfig, state: OldState, *, actor: str,
     stream = streams.set_up(db, config, imported=state.last_hour, actor=actor, now=now)
     for error in state.errors:
         entry = _held(db, stream, error, now=now)
-        window = queries.window(db, entry.window_id)
+        window = window_rows.window(db, entry.window_id)
         if window is not None:
             owing.put_entries(db, stream, config, window, [entry], now=now)
     journal.record(
@@ -77,7 +77,7 @@ def _held(db: Session, stream: Stream, error: OldError, *, now: datetime) -> Ent
 
 
 def _window(db: Session, stream: Stream, hour: datetime, *, now: datetime) -> Window:
-    found = queries.window_at(db, stream.key, hour)
+    found = window_rows.window_at(db, stream.key, hour)
     if found is not None:
         return found
     window = Window(
@@ -86,7 +86,7 @@ def _window(db: Session, stream: Stream, hour: datetime, *, now: datetime) -> Wi
         hour=hour,
         state=WindowState.TAKEN,
         reason="taken over from the old script",
-        completed_by=queries.IMPORTED,
+        completed_by=window_rows.IMPORTED,
         deadline=hours.deadline(stream.cloud, hour),
         warned_at=now,
         listing="",

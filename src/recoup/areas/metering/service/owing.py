@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.models import Entry, EntryState, Stream, Window
+from recoup.areas.metering.queries import entry_rows
 from recoup.areas.metering.rules.streams import StreamConfig
 from recoup.core import quantity
 from recoup.core.db import lock
@@ -93,7 +93,7 @@ def after_entries(db: Session, stream: Stream, entries: Sequence[Entry], *, now:
         key = _contract_key(stream, hour, contract)
         # Two submissions of a contract may end at once, and neither would see that the other one ended, too.
         lock(db, key)
-        if not queries.unsettled(db, window_id, contract):
+        if not entry_rows.unsettled(db, window_id, contract):
             owed.settle(db, key, reason="The marketplace took it, or a person settled it.", now=now)
     for entry in entries:
         if entry.state == EntryState.EXPIRED:

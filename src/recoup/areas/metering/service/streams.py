@@ -9,9 +9,9 @@ from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.formula import Formula, parse
 from recoup.areas.metering.models import Stream, Window, WindowState
+from recoup.areas.metering.queries import stream_rows
 from recoup.areas.metering.rules import hours
 from recoup.areas.metering.rules.streams import CLOUDS, StreamConfig
 from recoup.areas.metering.settings import DimensionSettings, MeteringSettings, StreamSettings
@@ -50,7 +50,7 @@ def set_up(
     db: Session, config: StreamConfig, *, imported: datetime | None, actor: str, now: datetime
 ) -> Stream:
     """Return the stream's row, made at its first run with the hour that it starts from."""
-    stream = queries.stream(db, config.key)
+    stream = stream_rows.stream(db, config.key)
     if stream is None:
         stream = Stream(
             id=new_id(),
@@ -119,7 +119,7 @@ def release(db: Session, stream_key: str, *, holder: str) -> None:
 
 def open_windows(db: Session, stream: Stream, *, now: datetime) -> int:
     """Write a window for every hour that has ended since the last one; return how many are new."""
-    last = queries.last_hour(db, stream)
+    last = stream_rows.last_hour(db, stream)
     hour = last + HOUR if last is not None else stream.first_hour
     rows = []
     while hour + HOUR <= hour_of(now):

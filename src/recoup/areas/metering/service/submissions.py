@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from sqlalchemy.orm import Session
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.models import Entry, EntryState, Stream, Window
+from recoup.areas.metering.queries import entry_rows, window_rows
 from recoup.areas.metering.rules import submissions as rules
 from recoup.areas.metering.rules.submissions import Line, Verdict
 from recoup.areas.metering.service import owing
@@ -68,11 +68,11 @@ def plan_entries(
 def before(db: Session, planned: Planned, now: datetime) -> Go | Stop:
     """Take the last look: too late is ``expired`` and never sent, unless it may have arrived before."""
     entries = [
-        one for one in queries.entries_of_submission(db, planned.id) if one.state == EntryState.PLANNED
+        one for one in entry_rows.entries_of_submission(db, planned.id) if one.state == EntryState.PLANNED
     ]
     if not entries:
         return Stop("Its entries were settled otherwise.")
-    window = queries.window(db, entries[0].window_id)
+    window = window_rows.window(db, entries[0].window_id)
     deadline = window.deadline if window else None
     if deadline is not None and now >= deadline and not any(entry.handings for entry in entries):
         expire(db, entries, deadline, now=now)
@@ -86,7 +86,7 @@ def before(db: Session, planned: Planned, now: datetime) -> Go | Stop:
 def after(db: Session, planned: Planned, result: Result, now: datetime) -> None:
     """Move the entries as the answer says; what it does not mention is sent again, alone."""
     entries = [
-        one for one in queries.entries_of_submission(db, planned.id) if one.state == EntryState.PLANNED
+        one for one in entry_rows.entries_of_submission(db, planned.id) if one.state == EntryState.PLANNED
     ]
     if not entries:
         return
@@ -123,10 +123,10 @@ def expire(db: Session, entries: Sequence[Entry], deadline: datetime, *, now: da
 
 def expire_what_is_too_late(db: Session, *, now: datetime) -> int:
     """Expire every entry that never left the house in time; return how many."""
-    late = queries.too_late(db, now=now)
+    late = entry_rows.too_late(db, now=now)
     for _, group in groupby(sorted(late, key=lambda e: (e.window_id, e.id)), key=lambda e: e.window_id):
         entries = list(group)
-        window = queries.window(db, entries[0].window_id)
+        window = window_rows.window(db, entries[0].window_id)
         if window is not None and window.deadline is not None:
             expire(db, entries, window.deadline, now=now)
     return len(late)
@@ -152,7 +152,7 @@ def _read_answer(
         entry.state, entry.reason = rules.state_after(verdict, handings=entry.handings)
         entry.reference = str(verdict.result.get("id") or "") or None
     if missing:
-        window = queries.window(db, missing[0].window_id)
+        window = window_rows.window(db, missing[0].window_id)
         pause = _SOON * 2 ** (missing[0].submissions - 1)
         if window is not None:
             plan_entries(db, stream, window, missing, now=now, one_by_one=True, not_before=now + pause)

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from recoup.areas.metering import queries
 from recoup.areas.metering.models import (
     EntryState,
     Part,
@@ -21,6 +20,7 @@ from recoup.areas.metering.models import (
     Window,
     WindowState,
 )
+from recoup.areas.metering.queries import entry_rows, window_rows
 from recoup.areas.metering.reading.results import FileReading
 from recoup.areas.metering.rules import quantities
 from recoup.areas.metering.rules.streams import StreamConfig
@@ -86,7 +86,7 @@ def take(
     Raise Conflict when another took the window meanwhile, Invalid when it must wait for a person instead
     (too many unusable records, more records than the bound): the caller holds it with the sentence.
     """
-    window = queries.window(db, window_id, for_update=True)
+    window = window_rows.window(db, window_id, for_update=True)
     if window is None or window.state == WindowState.TAKEN:
         raise Conflict(f"The hour {window.hour if window else window_id} was taken by another export.")
     counts = _Counts.of(files)
@@ -109,7 +109,7 @@ def take(
     window.folded_records, window.unbilled_records = counts.folded, counts.unbilled
     window.quarantined_records, window.quarantined_quantity = counts.bad, counts.bad_quantity
     owing.settle_window(db, stream, window, now=now)
-    held = sum(entry.state in queries.NEEDS_PERSON for entry in entries)
+    held = sum(entry.state in entry_rows.NEEDS_PERSON for entry in entries)
     journal.record(
         db,
         "metering.window_taken",
