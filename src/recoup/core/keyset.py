@@ -22,6 +22,7 @@ Key = Sequence[InstrumentedAttribute[Any] | ColumnElement[Any]]
 """Columns that order a list and never hold NULL; the last one is unique."""
 
 LONGEST_CURSOR = 1_000
+LARGEST_WHOLE = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def slice_of(
     """
     asked_for = len(statement.column_descriptions)
     if after is not None:
-        values = tuple_(*_read(after, len(key)))
+        values = tuple_(*_read(after, key))
         place = tuple_(*key)
         statement = statement.where(place < values if descending else place > values)
     ordered = statement.order_by(*(one.desc() if descending else one.asc() for one in key)).limit(limit + 1)
@@ -80,7 +81,8 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def _read(cursor: str, width: int) -> list[Any]:
+def _read(cursor: str, key: Key) -> list[Any]:
+    """Return the values of a cursor: as many as the key has columns, of the columns' own kinds."""
     values: list[Any] = []
     if len(cursor) <= LONGEST_CURSOR and "\0" not in cursor:
         try:
@@ -88,6 +90,23 @@ def _read(cursor: str, width: int) -> list[Any]:
             values = [_READERS[kind](text) for kind, text in parts]
         except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
             values = []
-    if len(values) != width or any(isinstance(one, str) and "\0" in one for one in values):
+    if len(values) != len(key) or not all(map(_fits, values, key)):
         raise Invalid("This page of the list cannot be found.", fix="Start from the first page.")
     return values
+
+
+def _fits(value: Any, column: InstrumentedAttribute[Any] | ColumnElement[Any]) -> bool:
+    """Say whether Postgres can compare the value with the column: a cursor may be another list's, or made up."""
+    match value:
+        case str():
+            is_sound = not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value)
+        case int():
+            is_sound = abs(value) <= LARGEST_WHOLE
+        case Decimal():
+            is_sound = value.is_finite()
+        case datetime():
+            is_sound = value.tzinfo is not None
+        case _:
+            is_sound = True
+    kind = column.type.python_type
+    return is_sound and isinstance(value, int if kind is bool else kind)

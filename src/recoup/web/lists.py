@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Generic, Literal, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -22,9 +24,12 @@ Kind = Literal[
 PAGE_ROWS = 50
 ROWS_OFFERED = (25, 50, 100, 200)
 LONGEST_FILTER = 300
+LONGEST_QUERY = 4_000
+MOST_WORDS = 50
 EXPORT_ROWS = 2_000
 """Rows that an export reads at once."""
 
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 1, 1)
 RESERVED = frozenset({"order", "after", "rows"})
 
 
@@ -46,7 +51,10 @@ Choices = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A way to narrow a list. ``read`` makes the value of what was typed, and raises Invalid for what does not fit."""
+    """A way to narrow a list. ``read`` makes the value of what was typed, and raises Invalid for what does not fit.
+
+    ``usual`` is what holds while nothing is asked for; an empty value in the query takes it away.
+    """
 
     name: str
     title: str
@@ -54,6 +62,7 @@ class Filter:
     kind: Literal["text", "day", "moment"] = "text"
     read: Callable[[str], Any] = str
     placeholder: str = ""
+    usual: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,18 @@ class Wanted:
     order: Order
     after: str | None = None
     limit: int = PAGE_ROWS
+    zone: str = "UTC"
+    """The reader's: where the days of a filter begin and end."""
+
+    def since(self, name: str) -> datetime | None:
+        """Return the first instant of the day that the filter ``name`` holds."""
+        day: date | None = self.filters.get(name)
+        return None if day is None else _midnight(day, self.zone)
+
+    def until(self, name: str) -> datetime | None:
+        """Return the first instant after the day that the filter ``name`` holds."""
+        day: date | None = self.filters.get(name)
+        return None if day is None else _midnight(day + timedelta(days=1), self.zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +117,7 @@ class Listing(Generic[R]):
     """What to do when there is nothing."""
     count: Callable[[Session, Mapping[str, Any]], int] | None = None
 
-    def wanted(self, asked: Mapping[str, str]) -> Wanted:
+    def wanted(self, asked: Mapping[str, str], *, zone: str = "UTC") -> Wanted:
         """Read a request's query. Raise Invalid for filters, orders and sizes that the list does not have."""
         known = {one.name: one for one in self.filters}
         unknown = sorted(name for name in asked if name not in known and name not in RESERVED)
@@ -104,21 +125,23 @@ class Listing(Generic[R]):
             raise Invalid(f"{self.title} cannot be filtered by {unknown[0][:50]!r}.")
         filters = {}
         for name, one in known.items():
-            text = asked.get(name, "").strip()
+            text = asked.get(name, one.usual).strip()
             if len(text) > LONGEST_FILTER or not all(char.isprintable() for char in text):
                 raise Invalid(
                     f"{one.title}: this cannot be searched for.", fix="Write a shorter, plain text."
                 )
             if text:
+                if isinstance(one.choices, tuple) and text not in {value for value, _ in one.choices}:
+                    raise Invalid(f"{one.title}: there is no {text[:50]!r} to choose.")
                 filters[name] = one.read(text)
         order, rows = self._order(asked.get("order", "")), _size(asked.get("rows", ""))
-        return Wanted(filters, order, asked.get("after") or None, rows)
+        return Wanted(filters, order, asked.get("after") or None, rows, zone)
 
     def every(self, db: Session, wanted: Wanted) -> Iterator[R]:
         """Yield every row, however many."""
         after: str | None = None
         while True:
-            part = self.rows(db, Wanted(wanted.filters, wanted.order, after, EXPORT_ROWS))
+            part = self.rows(db, Wanted(wanted.filters, wanted.order, after, EXPORT_ROWS, wanted.zone))
             yield from part.rows
             if part.next is None:
                 return
@@ -151,13 +174,20 @@ class Sheet(Generic[R]):
 
     @property
     def is_filtered(self) -> bool:
-        """Whether anything narrows the list."""
-        return bool(self.wanted.filters)
+        """Whether anything narrows the list beyond what is usual."""
+        return any(self.asked.get(one.name, one.usual).strip() != one.usual for one in self.listing.filters)
+
+    def typed(self, one: Filter) -> str:
+        """Return what stands in a filter's field."""
+        return self.asked.get(one.name, one.usual)
 
     def url(self, **changed: str | None) -> str:
         """Return this page's address with some of its query changed; None leaves a part out."""
         query = {**self.asked, **changed}
-        words = urlencode({name: value for name, value in query.items() if value})
+        usual = {one.name for one in self.listing.filters if one.usual}
+        words = urlencode(
+            {name: value for name, value in query.items() if value or (value == "" and name in usual)}
+        )
         return f"{self.path}?{words}" if words else self.path
 
     def order_of(self, column: Column[R]) -> Order | None:
@@ -175,14 +205,42 @@ class Sheet(Generic[R]):
         return "descending" if self.wanted.order.descending else "ascending"
 
 
-def sheet(db: Session, listing: Listing[R], asked: Mapping[str, str], *, path: str) -> Sheet[R]:
+def sheet(
+    db: Session, listing: Listing[R], asked: Mapping[str, str], *, path: str, zone: str = "UTC"
+) -> Sheet[R]:
     """Read one page of a list, as a request's query asks for it."""
-    wanted = listing.wanted(asked)
+    wanted = listing.wanted(asked, zone=zone)
     choices = {}
     for one in listing.filters:
         if one.choices is not None:
             choices[one.name] = one.choices(db) if callable(one.choices) else one.choices
     return Sheet(listing, path, dict(asked), wanted, listing.rows(db, wanted), choices)
+
+
+def asked_in(query: str) -> dict[str, str]:
+    """Read a query's words, as ``url`` writes them; raise Invalid for what is none."""
+    problem = Invalid("These filters cannot be read.", fix="Narrow the list again on its page.")
+    if len(query) > LONGEST_QUERY:
+        raise problem
+    try:
+        return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_WORDS, errors="strict"))
+    except ValueError:
+        raise problem from None
+
+
+def read_day(text: str) -> date:
+    """Read the day of a filter."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise Invalid(f"{text[:50]!r} is not a day.", fix="Write it like 2025-07-24.") from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise Invalid(f"{text!r} is not a day that anything happened on.")
+    return day
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def _size(text: str) -> int:

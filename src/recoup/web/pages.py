@@ -108,7 +108,9 @@ def listed(
     """Answer with a page of a list, as the query asks for it; a query that does not fit is told in the page."""
     path = request.scope["path"]
     try:
-        shown_sheet = sheet(db, listing, request.query_params, path=path)
+        caller: Caller | None = getattr(request.state, "caller", None)
+        zone = caller.zone if caller else "UTC"
+        shown_sheet = sheet(db, listing, request.query_params, path=path, zone=zone)
     except RecoupError as error:
         return render(request, "web/problem.html", status=error.status, problem=error, back=path)
     return render(request, template, sheet=shown_sheet, **context)

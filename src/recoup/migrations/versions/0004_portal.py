@@ -26,6 +26,6 @@ def upgrade() -> None:
     op.create_index(
         "ix_owed_items_lapse_id",
         "owed_items",
-        [sa.text("coalesce(lapses_at, 'infinity'::timestamptz)"), "id"],
+        [sa.text("coalesce(lapses_at, '9000-01-01 00:00:00+00'::timestamptz)"), "id"],
         unique=False,
     )
