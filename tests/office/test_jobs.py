@@ -20,8 +20,9 @@ from recoup.core.errors import Conflict, Invalid, Lost, NotFound, Unavailable
 from recoup.core.parts import DefaultSchedule, Job, Missed, Outcome, RunningRun
 from recoup.core.system import System
 from recoup.core.tasks import Worker, sweep
-from recoup.office.jobs import execution, jobs, queries, rules, service
+from recoup.office.jobs import execution, jobs, queries, service
 from recoup.office.jobs.models import JobRow, Run, RunState, Schedule, Slot
+from recoup.office.jobs.rules import schedules as rules
 from recoup.office.outbox import queries as outbox
 from support.house import MovableClock, ScriptedChannel, end_leases, opened
 from support.postgres import Database

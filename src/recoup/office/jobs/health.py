@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from recoup.core.errors import Invalid
 from recoup.core.parts import Check
 from recoup.core.system import System
-from recoup.office.jobs import queries, rules
+from recoup.office.jobs import queries
 from recoup.office.jobs.models import JobRow, Run, RunState, Schedule
+from recoup.office.jobs.rules import schedules as rules
 
 LATE = timedelta(minutes=15)
 _START_ONE = "Start `recoup up`, or `recoup worker` beside the server."

@@ -63,6 +63,8 @@ class Run(Base):
         CheckConstraint("(state = 'running') = (lease_until is not null)", name="lease"),
         Index("ix_runs_moving", "state", postgresql_where="state in ('queued', 'running')"),
         Index("ix_runs_job_id", "job", "id"),
+        Index("ix_runs_queued_at_id", "queued_at", "id"),
+        Index("ix_runs_kinds", "job", "state", "trigger", "needs_person", "queued_at", "id"),
         Index("ix_runs_ended_badly", "finished_at", postgresql_where="state in ('failed', 'parked')"),
     )
 
@@ -87,6 +89,9 @@ class Run(Base):
     counts: Mapped[dict[str, Any]]
     summary: Mapped[str]
     needs_person: Mapped[bool]
+    """Whether somebody has to look after it still."""
+    looked_after_at: Mapped[datetime | None]
+    looked_after_by: Mapped[str | None]
 
 
 class Slot(Base):

@@ -11,8 +11,8 @@ from uuid import UUID
 from pydantic import Field
 
 from recoup.core.parts import Job, Missed
-from recoup.office.jobs import rules
 from recoup.office.jobs.models import JobRow, Run, Schedule
+from recoup.office.jobs.rules import schedules as rules
 from recoup.web.wire import Asked, Instant, Parameters, Shown, Word
 
 NEXT_SLOTS = 5

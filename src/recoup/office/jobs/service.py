@@ -15,8 +15,9 @@ from recoup.core.ids import new_id
 from recoup.core.parts import Job, Missed
 from recoup.core.tasks import defer
 from recoup.core.workers import is_dead
-from recoup.office.jobs import queries, rules
+from recoup.office.jobs import queries
 from recoup.office.jobs.models import JobRow, Run, RunState, Schedule, Slot
+from recoup.office.jobs.rules import schedules
 from recoup.office.journal import service as journal
 
 TASK = "jobs.run"
@@ -70,7 +71,7 @@ def change_schedule(
     db: Session, job: Job, *, cron: str, zone: str, missed: Missed, actor: str, now: datetime
 ) -> Schedule:
     """Give a job another schedule from ``now`` on; slots before it stay what they were."""
-    rules.check_schedule(cron, zone)
+    schedules.check_schedule(cron, zone)
     existing = queries.schedules(db, job_name=job.name)
     schedule = (
         existing[0] if existing else Schedule(id=new_id(), job=job.name, params=checked_params(job, {}))
@@ -130,8 +131,8 @@ def tick_schedule(db: Session, schedule_id: UUID, *, now: datetime) -> list[Run]
     if schedule is None or not schedule.enabled or schedule.watermark >= now:
         return []
     row = queries.job(db, schedule.job)
-    moments = rules.due(schedule.cron, schedule.zone, after=schedule.watermark, until=now)
-    plans = rules.plan_slots(
+    moments = schedules.due(schedule.cron, schedule.zone, after=schedule.watermark, until=now)
+    plans = schedules.plan_slots(
         moments, missed=Missed(schedule.missed), paused=row is not None and row.paused, now=now
     )
     started = []
@@ -168,10 +169,12 @@ def start(
 
 
 def run_again(db: Session, jobs: Mapping[str, Job], run_id: UUID, *, actor: str, now: datetime) -> Run:
-    """Queue a new run with the parameters of an old one that is over."""
+    """Queue a new run with the parameters of an old one that is over; whoever does that looked after the old one."""
     run = _existing(db, run_id)
     if run.state in {RunState.QUEUED, RunState.RUNNING}:
         raise Conflict(f"Run {run_id} is still {run.state}.", fix="Wait for it, or cancel it first.")
+    if run.needs_person:
+        _looked_after(run, actor=actor, now=now)
     return start(db, find(jobs, run.job), run.params, trigger="again", actor=actor, now=now)
 
 
@@ -188,11 +191,25 @@ def cancel(db: Session, run_id: UUID, *, actor: str, now: datetime) -> Run:
     return run
 
 
+def look_after(db: Session, run_id: UUID, *, note: str = "", actor: str, now: datetime) -> Run:
+    """Say that somebody looked after a run that needed a person, and on request what they found."""
+    run = _existing(db, run_id)
+    if not run.needs_person:
+        raise Conflict(f"Run {run_id} does not wait for a person.")
+    _looked_after(run, actor=actor, now=now)
+    journal.record(db, "jobs.run_looked_after", f"jobs/run/{run.id}", actor=actor, now=now, note=note)
+    return run
+
+
 def sweep(db: Session, now: datetime) -> None:
     """Defer again every run that should be moving and is not; twice is harmless."""
     orphans = [run.id for run in queries.running(db) if is_dead(run.worker)]
     for run_id in {*queries.standing_still(db, now=now), *orphans}:
         defer(db, TASK, once=f"run:{run_id}", run_id=str(run_id))
+
+
+def _looked_after(run: Run, *, actor: str, now: datetime) -> None:
+    run.needs_person, run.looked_after_at, run.looked_after_by = False, now, actor
 
 
 def _existing(db: Session, run_id: UUID) -> Run:

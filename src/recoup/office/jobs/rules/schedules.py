@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -19,6 +21,12 @@ MOST_SLOTS = 50_000
 """A month of minutes: a schedule that stood still for longer forgets what came before."""
 SHORT_MONTHS = {29: {2}, 30: {2}, 31: {2, 4, 6, 9, 11}}
 DAY_FIELD, MONTH_FIELD = 2, 3
+FIELDS = 5
+LONGEST_CRON = 200
+DAYS_OF_WEEK = 7
+WRITE_FIVE = "Write five fields, such as '10 * * * *' for ten past each hour."
+
+_MONTHLY = re.compile(r"([0-9]{1,2}) ([0-9]{1,2}) ([0-9]{1,2}|L) \* \*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,36 @@ class SlotPlan:
 def check_schedule(cron: str, zone: str) -> None:
     """Raise Invalid when the cron fields or the time zone cannot be read."""
     _zone(zone)
-    _simulate(cron, datetime(2026, 1, 1, tzinfo=UTC))
+    fields_of(cron)
+
+
+def fields_of(cron: str) -> CronSim:
+    """Read the five fields into sets of what matches; raise Invalid. Seconds, a sixth field, are refused."""
+    if len(cron) > LONGEST_CRON or len(cron.split()) != FIELDS:
+        raise Invalid(
+            f"{cron[:LONGEST_CRON]!r} is no schedule: it does not have five fields.", fix=WRITE_FIVE
+        )
+    return _simulate(cron, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def monthly(*, day: int | None, hour: int, minute: int) -> str:
+    """Return the cron fields of a time once a month; ``day`` None is the last day of the month."""
+    return f"{minute} {hour} {'L' if day is None else day} * *"
+
+
+def monthly_of(cron: str) -> tuple[int | None, int, int] | None:
+    """Return day, hour and minute where a schedule is one of ``monthly``."""
+    found = _MONTHLY.fullmatch(cron)
+    if found is None:
+        return None
+    minute, hour, day = found.groups()
+    return (None if day == "L" else int(day)), int(hour), int(minute)
+
+
+def is_dense(cron: str, zone: str, *, now: datetime) -> bool:
+    """Say whether a schedule is owed more than once on some day of the coming week."""
+    week = islice(slots(cron, zone, after=now), DAYS_OF_WEEK + 1)
+    return sum(1 for at in week if at - now <= timedelta(days=DAYS_OF_WEEK)) > DAYS_OF_WEEK
 
 
 def slots(cron: str, zone: str, *, after: datetime) -> Iterator[datetime]:
@@ -104,7 +141,7 @@ def _simulate(cron: str, start: datetime) -> CronSim:
     except CronSimError as error:
         raise Invalid(
             f"{cron!r} is no schedule: {error}.",
-            fix="Write five fields, such as '10 * * * *' for ten past each hour.",
+            fix=WRITE_FIVE,
         ) from None
 
 
