@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -15,8 +16,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from recoup.adapters.clazar import ClazarChannel
 from recoup.adapters.clazar_token import ClazarSettings
-from recoup.adapters.mail_folder import MailFolderChannel
-from recoup.adapters.smtp import SmtpChannel, SmtpSettings
+from recoup.adapters.mail import MailChannel
+from recoup.adapters.smtp import SmtpSettings
 from recoup.adapters.stores import open_store
 from recoup.areas.metering.area import AREA as METERING
 from recoup.areas.metering.settings import MeteringSettings
@@ -35,6 +36,7 @@ from recoup.office.files.area import AREA as FILES
 from recoup.office.jobs import service as jobs
 from recoup.office.jobs.area import AREA as JOBS
 from recoup.office.journal.area import AREA as JOURNAL
+from recoup.office.messages import outgoing
 from recoup.office.messages import service as messages
 from recoup.office.messages.area import AREA as MESSAGES
 from recoup.office.outbox.area import AREA as OUTBOX
@@ -138,7 +140,7 @@ def _system(
         ports=Ports(
             files=open_store(_files_address(settings)),
             open_store=open_store,
-            channels=_channels(settings, clock) if channels is None else channels,
+            channels=_channels(settings, sessions, clock) if channels is None else channels,
         ),
         parts=merged(ALL),
         worker=worker_name(),
@@ -171,21 +173,10 @@ def merged(areas: Sequence[Area]) -> Parts:
     )
 
 
-def _channels(settings: Settings, clock: Clock) -> dict[str, Channel]:
-    mail = settings.mail
-    channels: dict[str, Channel] = {}
-    if mail.smtp_host is None:
-        channels["mail"] = MailFolderChannel(settings.home / "mail")
-    else:
-        channels["mail"] = SmtpChannel(
-            SmtpSettings(
-                host=mail.smtp_host,
-                port=mail.smtp_port,
-                security=mail.smtp_security,
-                user=mail.smtp_user,
-                password=mail.smtp_password.get_secret_value() if mail.smtp_password else None,
-            )
-        )
+def _channels(settings: Settings, sessions: sessionmaker[Session], clock: Clock) -> dict[str, Channel]:
+    channels: dict[str, Channel] = {
+        "mail": MailChannel(partial(_mail, settings, sessions), folder=settings.home / "mail")
+    }
     metering = settings.section("metering", MeteringSettings)
     if metering.clazar_client_id and metering.clazar_client_secret:
         channels["clazar"] = ClazarChannel(
@@ -197,6 +188,17 @@ def _channels(settings: Settings, clock: Clock) -> dict[str, Channel]:
             now=clock,
         )
     return channels
+
+
+def _mail(settings: Settings, sessions: sessionmaker[Session]) -> SmtpSettings | None:
+    """Return the mail server of the moment: an administrator may change it while everything runs."""
+    with sessions.begin() as db:
+        mail = outgoing.holding(db, settings)
+    if mail.host is None:
+        return None
+    return SmtpSettings(
+        host=mail.host, port=mail.port, security=mail.security, user=mail.user, password=mail.password
+    )
 
 
 def _files_address(settings: Settings) -> str:

@@ -140,8 +140,14 @@ class Channel(Protocol):
     """One way out of the house."""
 
     name: str
-    dedupes: bool
-    """The far side tells a second copy of a parcel from a new one: an unknown one may be handed again."""
+
+    @property
+    def dedupes(self) -> bool:
+        """Say whether the far side tells a second copy of a parcel from a new one.
+
+        Then one of which nobody knows what became may be handed again.
+        """
+        ...
 
     def prepare(self, parcel: Parcel) -> AbstractContextManager[Handover]:
         """Connect, sign in, announce: everything before the byte that counts.

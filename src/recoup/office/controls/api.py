@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
+from recoup.core.sealing import sealer_of
 from recoup.office.controls import queries, service
 from recoup.office.controls.schemas import ControlAsked, ControlInFull, ControlShown, UndoAsked
 from recoup.web.auth import Actor, may
@@ -36,8 +37,16 @@ def change(
 ) -> ControlInFull:
     """Set a control; refused when somebody else changed it since you looked."""
     control = found(system.parts.controls.get(name), f"control {name!r}", see="controls list")
-    seen, note = asked.expected_version, asked.note
-    service.change(db, control, asked.value, expected_version=seen, actor=actor, now=now, note=note)
+    service.change(
+        db,
+        control,
+        asked.value,
+        expected_version=asked.expected_version,
+        actor=actor,
+        now=now,
+        note=asked.note,
+        sealer=sealer_of(system.settings),
+    )
     return ControlInFull.with_history(control, queries.history(db, control.name))
 
 

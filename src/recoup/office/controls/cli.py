@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import sys
 from typing import Annotated, Any
 
 import cyclopts
@@ -9,6 +11,7 @@ from cyclopts import Parameter
 from sqlalchemy.orm import Session
 
 from recoup.core.errors import Conflict
+from recoup.core.sealing import sealer_of
 from recoup.core.system import System
 from recoup.office.controls import queries, rules, service
 from recoup.office.controls.rules import Control
@@ -62,7 +65,10 @@ class _Commands:
     def set(
         self,
         name: Name,
-        value: Annotated[str, Parameter(help="The new value; a list is written with commas.")],
+        value: Annotated[
+            str,
+            Parameter(help="The new value; a list is written with commas, - reads it from the terminal."),
+        ],
         *,
         note: Note = "",
         expected_version: Annotated[int | None, Parameter(help="Refuse when another version holds.")] = None,
@@ -74,11 +80,12 @@ class _Commands:
             service.change(
                 db,
                 control,
-                rules.read(control, value),
+                rules.read(control, _typed(control) if value == "-" else value),
                 expected_version=_version(db, name) if expected_version is None else expected_version,
                 actor=output.actor(),
                 now=system.clock(),
                 note=note,
+                sealer=sealer_of(system.settings),
             )
             shown = _in_full(db, control)
         _say(shown, as_json=json)
@@ -111,6 +118,13 @@ class _Commands:
 
 def _control(system: System, name: str) -> Control[Any]:
     return found(system.parts.controls.get(name), f"control {name!r}", see="controls list")
+
+
+def _typed(control: Control[Any]) -> str:
+    """Read a value that is not to stand among the words of a command, where others see it."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{control.name}: ")
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 def _version(db: Session, name: str) -> int:

@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import Field
 
-from recoup.core.errors import Invalid
 from recoup.office.controls import rules
 from recoup.office.controls.models import ControlVersion
 from recoup.office.controls.rules import Control
@@ -22,6 +21,12 @@ class VersionShown(Shown):
     changed_at: Instant
     changed_by: str
     note: str
+
+    @classmethod
+    def of(cls, control: Control[Any], row: ControlVersion) -> VersionShown:
+        """Show a version, of a secret only that it was set."""
+        value, at = rules.told(control, row.value), row.changed_at
+        return cls(version=row.version, value=value, changed_at=at, changed_by=row.changed_by, note=row.note)
 
 
 class ControlShown(Shown):
@@ -38,27 +43,26 @@ class ControlShown(Shown):
     problem: str | None = Field(
         default=None, description="Why what was set no longer fits, where it does not."
     )
+    secret: bool = Field(default=False, description="Only whether it is set is ever shown.")
+    setting: str = Field(default="", description="The setting that wins over it where the process has one.")
 
     @classmethod
     def of(cls, control: Control[Any], row: ControlVersion | None) -> ControlShown:
         """Show a control with the version that holds (None: the default)."""
         default = rules.to_json(control.default)
-        problem = None
-        if row is not None:
-            try:
-                rules.checked(control, row.value)
-            except Invalid as error:
-                problem = error.sentence()
+        problem = rules.problem_with(control, row.value) if row is not None else None
         return cls(
             name=control.name,
             help=control.help,
             fits=rules.expectation(control),
-            default=default,
-            value=row.value if row else default,
+            default=rules.told(control, default),
+            value=rules.told(control, row.value if row else default),
             version=row.version if row else 0,
             changed_at=row.changed_at if row else None,
             changed_by=row.changed_by if row else None,
-            problem=problem,
+            problem=problem.sentence() if problem else None,
+            secret=control.secret,
+            setting=control.setting,
         )
 
 
@@ -71,7 +75,7 @@ class ControlInFull(ControlShown):
     def with_history(cls, control: Control[Any], rows: Sequence[ControlVersion]) -> ControlInFull:
         """Show a control whose versions are ``rows``, newest first."""
         shown = ControlShown.of(control, rows[0] if rows else None)
-        return cls(**shown.model_dump(), history=[VersionShown.model_validate(row) for row in rows])
+        return cls(**shown.model_dump(), history=[VersionShown.of(control, row) for row in rows])
 
 
 class ControlAsked(Asked):

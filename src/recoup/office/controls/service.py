@@ -7,15 +7,16 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from recoup.core.db import lock
-from recoup.core.errors import Conflict, Invalid, Misconfigured, NotFound
+from recoup.core.errors import Conflict, Misconfigured, NotFound
+from recoup.core.sealing import Sealer
 from recoup.office.controls import queries, rules
 from recoup.office.controls.models import ControlVersion
 from recoup.office.controls.rules import Control, T
 from recoup.office.journal import service as journal
 
 
-def value(db: Session, control: Control[T]) -> T:
-    """Return what the control is set to, or its default.
+def value(db: Session, control: Control[T], *, sealer: Sealer | None = None) -> T:
+    """Return what the control is set to, or its default; a secret needs the ``sealer`` that it was kept with.
 
     Raise Misconfigured when the kept value no longer fits, as after an upgrade with narrower bounds: going on with
     a default that nobody chose would be worse.
@@ -23,12 +24,9 @@ def value(db: Session, control: Control[T]) -> T:
     version = queries.latest(db, control.name)
     if version is None:
         return rules.checked(control, control.default)  # a copy, where it is a list
-    try:
-        return rules.checked(control, version.value)
-    except Invalid as error:
-        raise Misconfigured(
-            f"{error.detail} It was set to that as version {version.version}.", fix=error.fix
-        ) from None
+    if error := rules.problem_with(control, version.value):
+        raise Misconfigured(f"{error.detail} It was set to that as version {version.version}.", fix=error.fix)
+    return rules.checked(control, rules.opened(control, version.value, sealer=sealer))
 
 
 def change(
@@ -40,15 +38,16 @@ def change(
     actor: str,
     now: datetime,
     note: str = "",
+    sealer: Sealer | None = None,
 ) -> ControlVersion:
     """Set the control to ``new`` and return the version that holds now.
 
     ``expected_version`` is the version the caller saw (0: the default). Raise Conflict when somebody else changed
     it since, and Invalid when the value does not fit.
     """
-    fitting = rules.checked(control, new)
+    kept = rules.kept(control, rules.checked(control, new), sealer=sealer)
     before = _seen(db, control, expected_version)
-    return _write(db, control, fitting, before=before, actor=actor, now=now, note=note)
+    return _write(db, control, kept, before=before, actor=actor, now=now, note=note)
 
 
 def undo(
@@ -66,15 +65,16 @@ def undo(
     Raise NotFound when there is no such version, Conflict and Invalid as ``change`` does.
     """
     before = _seen(db, control, expected_version)
-    old: object = control.default
+    old: object = rules.to_json(control.default)
     if to_version:
         version = queries.version_of(db, control.name, to_version)
         if version is None:
             raise NotFound(f"{control.name} has no version {to_version}.", fix="Choose one from its history.")
         old = version.value
+    if error := rules.problem_with(control, old):
+        raise error
     note = note or (f"Back to version {to_version}" if to_version else "Back to the default")
-    fitting = rules.checked(control, old)
-    return _write(db, control, fitting, before=before, actor=actor, now=now, note=note)
+    return _write(db, control, old, before=before, actor=actor, now=now, note=note)
 
 
 def _seen(db: Session, control: Control[T], expected_version: int) -> ControlVersion | None:
@@ -92,7 +92,7 @@ def _seen(db: Session, control: Control[T], expected_version: int) -> ControlVer
 def _write(
     db: Session,
     control: Control[T],
-    new: T,
+    kept: object,
     *,
     before: ControlVersion | None,
     actor: str,
@@ -102,7 +102,7 @@ def _write(
     version = ControlVersion(
         name=control.name,
         version=before.version + 1 if before else 1,
-        value=rules.to_json(new),
+        value=kept,
         changed_at=now,
         changed_by=actor,
         note=note,
@@ -116,8 +116,8 @@ def _write(
         actor=actor,
         now=now,
         version=version.version,
-        was=before.value if before else rules.to_json(control.default),
-        value=version.value,
+        was=rules.told(control, before.value if before else rules.to_json(control.default)),
+        value=rules.told(control, kept),
         note=note,
     )
     return version

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from recoup.office.messages.outgoing import CONTROLS
 from recoup.office.messages.service import KIND
 from recoup.web.area import Area
 
-AREA = Area(name="messages", deliveries=(KIND,))
+AREA = Area(name="messages", deliveries=(KIND,), controls=CONTROLS)

@@ -23,7 +23,7 @@ from recoup.core.errors import Conflict, Invalid, NotFound
 from recoup.core.parts import DeliveryKind, Go, Planned, Result
 from recoup.core.sealing import Sealer
 from recoup.office.journal import service as journal
-from recoup.office.messages import rules
+from recoup.office.messages import outgoing, rules
 from recoup.office.outbox import queries as outbox_queries
 from recoup.office.outbox import rules as outbox_rules
 from recoup.office.outbox import service as outbox
@@ -61,7 +61,7 @@ def send(
     or the context lacks what the template names. ``hidden`` is what the outbox keeps sealed and shows as dots;
     ``kind`` is another kind of delivery, for a part that takes a last look of its own.
     """
-    recipient, author = rules.address(to), rules.mailbox(sender)
+    recipient, author = rules.address(to), rules.mailbox(outgoing.author(db, sender))
     planned = _planned(db, key)
     if planned is not None:
         if planned.headers["to"] != recipient.addr_spec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from recoup.core.parts import Check
 from recoup.core.system import System
 from recoup.office.controls import service as controls
+from recoup.office.messages import outgoing
 from recoup.office.outbox import queries as outbox
 from recoup.office.people import queries
 from recoup.office.people.controls import ADMINISTRATORS, ALLOWED_DOMAINS
@@ -16,9 +17,10 @@ def standing(system: System) -> list[Check]:
         administrators = queries.active_administrators(db)
         listed, domains = controls.value(db, ADMINISTRATORS), controls.value(db, ALLOWED_DOMAINS)
         stopped = outbox.stopped(db, "mail", now=system.clock())
+        host = outgoing.holding(db, system.settings).host
     return [
         _administrators(administrators, listed),
-        _mail(system.settings.mail.smtp_host, stopped=stopped is not None),
+        _mail(host, stopped=stopped is not None),
         _domains(domains),
     ]
 
