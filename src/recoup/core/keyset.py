@@ -44,15 +44,19 @@ def slice_of(
     """
     asked_for = len(statement.column_descriptions)
     if after is not None:
-        values = tuple_(*_read(after, key))
-        place = tuple_(*key)
-        statement = statement.where(place < values if descending else place > values)
+        statement = statement.where(behind(key, after, descending=descending))
     ordered = statement.order_by(*(one.desc() if descending else one.asc() for one in key)).limit(limit + 1)
     found = db.execute(ordered.add_columns(*key)).all()
     shown = found[:limit]
     rows = [row[0] if asked_for == 1 else tuple(row[:asked_for]) for row in shown]
     end = _written(shown[-1][-len(key) :]) if len(found) > limit else None
     return Slice(rows, end)
+
+
+def behind(key: Key, after: str, *, descending: bool) -> ColumnElement[bool]:
+    """Return the condition that rows come after a cursor, for a statement that narrows itself before it is paged."""
+    values, place = tuple_(*_read(after, key)), tuple_(*key)
+    return place < values if descending else place > values
 
 
 def _written(values: Sequence[Any]) -> str:

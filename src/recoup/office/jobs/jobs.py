@@ -12,7 +12,7 @@ from recoup.office.jobs import execution, queries, service
 def tick(system: System, now: datetime) -> None:
     """Write due slots and queue their runs, one short transaction per schedule."""
     with system.sessions.begin() as db:
-        behind = queries.behind(db, now=now)
+        behind = queries.schedules_behind(db, now=now)
     for schedule_id in behind:
         with system.sessions.begin() as db:
             service.tick_schedule(db, schedule_id, now=now)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, text, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import CTE, ColumnElement, Select, and_, func, or_, select, text, true, tuple_
+from sqlalchemy.orm import Session, aliased
 
-from recoup.core.keyset import Slice, slice_of
+from recoup.core.keyset import Slice, behind, slice_of
 from recoup.core.tasks import STALLED_AFTER
 from recoup.office.jobs.models import JobRow, Run, RunArtifact, RunLine, RunState, Schedule, Slot
 from recoup.web.lists import Wanted
+
+KIND = ("job", "state", "trigger", "needs_person")
+"""What makes a kind of runs: the first columns of the index that carries every filter of their list."""
 
 
 def job(db: Session, name: str) -> JobRow | None:
@@ -33,7 +37,7 @@ def schedules(db: Session, *, job_name: str | None = None) -> Sequence[Schedule]
     return db.scalars(statement.order_by(Schedule.job, Schedule.id)).all()
 
 
-def behind(db: Session, *, now: datetime) -> Sequence[UUID]:
+def schedules_behind(db: Session, *, now: datetime) -> Sequence[UUID]:
     """Return enabled schedules whose watermark is before ``now``."""
     statement = select(Schedule.id).where(Schedule.enabled, Schedule.watermark < now)
     return db.scalars(statement).all()
@@ -89,19 +93,118 @@ def runs(
 
 
 def runs_page(db: Session, wanted: Wanted) -> Slice[Run]:
-    """Return a page of the list of runs; filters ``job``, ``state`` and ``trigger`` narrow it."""
-    statement = select(Run)
-    for name, column in (("job", Run.job), ("state", Run.state), ("trigger", Run.trigger)):
-        if name in wanted.filters:
-            statement = statement.where(column == wanted.filters[name])
-    return slice_of(
-        db,
-        statement,
-        key=[Run.id],
-        descending=wanted.order.descending,
-        after=wanted.after,
-        limit=wanted.limit,
+    """Return a page of the list of runs, as its filters narrow it."""
+    asked = {
+        name: (value == "yes" if name == "needs_person" else value)
+        for name, value in wanted.filters.items()
+        if name in KIND
+    }
+    descending, statement = wanted.order.descending, select(Run)
+    if asked:
+        statement = statement.where(Run.id.in_(_of_kinds(asked, wanted)))
+    else:
+        statement = statement.where(*_within(Run, wanted))
+    key = [Run.queued_at, Run.id]
+    return slice_of(db, statement, key=key, descending=descending, after=wanted.after, limit=wanted.limit)
+
+
+def latest_by_kind(db: Session) -> Sequence[Run]:
+    """Return the latest run of every kind of run that there is: a few per job, however many runs there were."""
+    kinds, one = _kinds(), aliased(Run)
+    latest = (
+        select(one.id)
+        .where(*(getattr(one, name) == kinds.c[name] for name in KIND))
+        .order_by(one.queued_at.desc(), one.id.desc())
+        .limit(1)
+        .lateral()
     )
+    ids = select(latest.c.id).select_from(kinds.join(latest, true()))
+    return db.scalars(select(Run).where(Run.id.in_(ids)).order_by(Run.queued_at.desc(), Run.id.desc())).all()
+
+
+def _within(run: type[Run], wanted: Wanted) -> list[ColumnElement[bool]]:
+    since, until = wanted.since("from"), wanted.until("to")
+    found: list[ColumnElement[bool]] = []
+    if since is not None:
+        found.append(run.queued_at >= since)
+    if until is not None:
+        found.append(run.queued_at < until)
+    return found
+
+
+def _of_kinds(asked: Mapping[str, Any], wanted: Wanted) -> Select[UUID]:
+    """Return the ids of the page's runs: the first of each kind that was asked for, then the first of them all.
+
+    However few runs fit, and however many there are, this reads a page's worth per kind.
+    """
+    kinds, one = _kinds(), aliased(Run)
+    down, key = wanted.order.descending, [one.queued_at, one.id]
+    of_kind = select(*key).where(
+        *(getattr(one, name) == kinds.c[name] for name in KIND), *_within(one, wanted)
+    )
+    if wanted.after is not None:
+        of_kind = of_kind.where(behind(key, wanted.after, descending=down))
+    ordered = of_kind.order_by(*(part.desc() if down else part.asc() for part in key))
+    first = ordered.limit(wanted.limit + 1).lateral()
+    page = select(first.c.id).select_from(kinds.join(first, true()))
+    page = page.where(*(kinds.c[name] == value for name, value in asked.items()))
+    place = [first.c.queued_at, first.c.id]
+    return page.order_by(*(part.desc() if down else part.asc() for part in place)).limit(wanted.limit + 1)
+
+
+def _kinds() -> CTE:
+    """Return which kinds of runs there are, by jumping through the index from each to the next."""
+    first, one = aliased(Run), aliased(Run)
+    columns = [getattr(first, name) for name in KIND]
+    start = select(*columns).order_by(*columns).limit(1).subquery()
+    kinds = select(start).cte("kinds", recursive=True)
+    place = [getattr(one, name) for name in KIND]
+    following = select(*place).where(tuple_(*place) > tuple_(*(kinds.c[name] for name in KIND)))
+    next_one = following.order_by(*place).limit(1).lateral()
+    return kinds.union_all(select(next_one).select_from(kinds.join(next_one, true())))
+
+
+def previous_run(db: Session, run: Run) -> Run | None:
+    """Return the run of the same job that ended before this one began."""
+    over = Run.state.not_in([RunState.QUEUED, RunState.RUNNING])
+    statement = select(Run).where(Run.job == run.job, Run.id < run.id, over)
+    return db.scalars(statement.order_by(Run.id.desc()).limit(1)).first()
+
+
+def runs_between(db: Session, first: UUID, last: UUID, *, limit: int) -> Sequence[Run]:
+    """Return runs whose ids lie between two, newest first."""
+    statement = select(Run).where(Run.id >= first, Run.id <= last)
+    return db.scalars(statement.order_by(Run.id.desc()).limit(limit)).all()
+
+
+def moving(db: Session) -> tuple[int, int]:
+    """Return how many runs are running, and how many wait for a worker."""
+    statement = (
+        select(Run.state, func.count())
+        .where(Run.state.in_([RunState.QUEUED, RunState.RUNNING]))
+        .group_by(Run.state)
+    )
+    found: dict[str, int] = dict(db.execute(statement).tuples().all())
+    return found.get(RunState.RUNNING, 0), found.get(RunState.QUEUED, 0)
+
+
+def failed_since(db: Session, since: datetime) -> int:
+    """Return how many runs failed or were parked since then."""
+    ended_badly = Run.state.in_([RunState.FAILED, RunState.PARKED])
+    statement = select(func.count()).select_from(Run).where(ended_badly, Run.finished_at >= since)
+    return int(db.execute(statement).scalar_one())
+
+
+def slots_since(db: Session, *, job_name: str, since: datetime) -> Sequence[tuple[Slot, Run | None]]:
+    """Return a job's slots since then with their runs, oldest first."""
+    statement = (
+        select(Slot, Run)
+        .join(Schedule, Schedule.id == Slot.schedule_id)
+        .outerjoin(Run, Run.id == Slot.run_id)
+        .where(Schedule.job == job_name, Slot.at >= since)
+        .order_by(Slot.at)
+    )
+    return db.execute(statement).tuples().all()
 
 
 def standing_still(db: Session, *, now: datetime) -> Sequence[UUID]:
@@ -150,6 +253,28 @@ def lines(
         .limit(limit)
     )
     return db.scalars(statement).all()
+
+
+def last_lines(
+    db: Session, run_id: UUID, *, before: tuple[int, int] | None = None, limit: int
+) -> Sequence[RunLine]:
+    """Return the last log lines of a run, or the last before (attempt, number), oldest first."""
+    statement = select(RunLine).where(RunLine.run_id == run_id)
+    if before is not None:
+        statement = statement.where(tuple_(RunLine.attempt, RunLine.number) < before)
+    newest = statement.order_by(RunLine.attempt.desc(), RunLine.number.desc()).limit(limit)
+    return db.scalars(newest).all()[::-1]
+
+
+def attempts(db: Session, run_id: UUID) -> Sequence[tuple[int, datetime, datetime, int]]:
+    """Return each attempt that wrote a line: its number, its first and last line's instants, how many lines."""
+    statement = (
+        select(RunLine.attempt, func.min(RunLine.at), func.max(RunLine.at), func.count())
+        .where(RunLine.run_id == run_id)
+        .group_by(RunLine.attempt)
+        .order_by(RunLine.attempt)
+    )
+    return db.execute(statement).tuples().all()
 
 
 def artifacts(db: Session, run_id: UUID) -> Sequence[RunArtifact]:
