@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from recoup.core.sealing import SECTION
-from recoup.office.people import health, jobs
+from recoup.office.people import desk, health, jobs
 from recoup.office.people.api import auth
 from recoup.office.people.api import people as administration
 from recoup.office.people.cli.group import commands
 from recoup.office.people.controls import CONTROLS
+from recoup.office.people.lists import ACCESS, PEOPLE
+from recoup.office.people.pages import account, factor, factors, keys, people, person, sign_in
 from recoup.office.people.service import codes
 from recoup.office.people.settings import PeopleSettings
-from recoup.web.area import Area
+from recoup.web.area import Area, MenuItem
 
 AREA = Area(
     name="people",
@@ -23,5 +25,22 @@ AREA = Area(
     checks=(health.standing,),
     controls=CONTROLS,
     routers=(auth.router, administration.router),
+    pages=(
+        sign_in.router,
+        factor.router,
+        account.router,
+        factors.router,
+        keys.router,
+        people.router,
+        person.router,
+    ),
+    templates="recoup.office.people",
+    menu=(
+        MenuItem("People", "/desk/people", "users", "people.look", "House"),
+        MenuItem("Access log", "/desk/access", "list-details", "access.look", "House"),
+    ),
+    lists=(PEOPLE, ACCESS),
+    waiting=desk.waiting,
+    search=desk.search,
     commands=commands,
 )

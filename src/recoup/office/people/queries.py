@@ -28,7 +28,7 @@ from recoup.office.people.models import (
 )
 from recoup.office.people.permissions import Role
 
-_OPEN = and_(Challenge.used_at.is_(None), Challenge.replaced_at.is_(None), Challenge.ended_at.is_(None))
+IS_OPEN = and_(Challenge.used_at.is_(None), Challenge.replaced_at.is_(None), Challenge.ended_at.is_(None))
 
 
 # ---------------------------------------------------------------- who
@@ -88,7 +88,7 @@ def challenge(db: Session, challenge_id: UUID, *, for_update: bool = False) -> C
 
 def open_challenge(db: Session, attempt_hash: bytes) -> Challenge | None:
     """Lock and return the request for a code that an attempt has open."""
-    statement = select(Challenge).where(Challenge.attempt_hash == attempt_hash, _OPEN)
+    statement = select(Challenge).where(Challenge.attempt_hash == attempt_hash, IS_OPEN)
     return db.scalars(statement.with_for_update()).one_or_none()
 
 
@@ -110,7 +110,7 @@ def failures(db: Session, address: str) -> Failures | None:
 def waiting_challenges(db: Session, *, now: datetime, for_longer_than: timedelta) -> Sequence[UUID]:
     """Return requests for a code that nobody looked at yet."""
     statement = select(Challenge.id).where(
-        _OPEN,
+        IS_OPEN,
         Challenge.looked_at.is_(None),
         Challenge.created_at < now - for_longer_than,
         Challenge.expires_at > now,
@@ -126,7 +126,7 @@ def _times(db: Session, who: ColumnElement[bool], *, since: datetime) -> Sequenc
 # ---------------------------------------------------------------- who is asking
 
 _IDLE = aliased(ControlVersion)
-_HAS_FACTOR = or_(
+HAS_FACTOR = or_(
     exists().where(Totp.person_id == Person.id, Totp.confirmed_at.is_not(None)),
     exists().where(Passkey.person_id == Person.id),
 )
@@ -143,7 +143,7 @@ _WHO = (
     Person.role,
     Person.zone,
     Person.factor_policy,
-    _HAS_FACTOR.label("has_factor"),
+    HAS_FACTOR.label("has_factor"),
 )
 _SESSION = (
     select(
@@ -238,7 +238,7 @@ def passkey_challenge(db: Session, challenge_id: UUID) -> PasskeyChallenge | Non
 
 def has_factor(db: Session, person_id: UUID) -> bool:
     """Say whether a person set up a second factor."""
-    return bool(db.execute(select(_HAS_FACTOR).where(Person.id == person_id)).scalar())
+    return bool(db.execute(select(HAS_FACTOR).where(Person.id == person_id)).scalar())
 
 
 def factor_tries(db: Session, person_id: UUID) -> FactorTries | None:

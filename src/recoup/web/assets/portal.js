@@ -132,3 +132,20 @@ document.querySelectorAll("[data-log]").forEach((log) => (log.scrollTop = log.sc
 document.addEventListener("htmx:sendError", () => document.getElementById("offline")?.removeAttribute("hidden"));
 document.addEventListener("htmx:afterOnLoad", () => document.getElementById("offline")?.setAttribute("hidden", ""));
 document.addEventListener("htmx:responseError", (event) => event.detail.xhr.status === 401 && location.reload());
+
+// ---------------------------------------------------------------- waiting times: counted down, then the button works
+
+for (const button of document.querySelectorAll("[data-wait]")) {
+  const until = performance.now() + Number(button.dataset.wait) * 1000;
+  const place = button.querySelector("[data-wait-left]");
+  button.disabled = true;
+  button.setAttribute("data-off", "");
+  const tick = () => {
+    const left = Math.ceil((until - performance.now()) / 1000);
+    place.textContent = left <= 0 ? "" : left < 120 ? ` in ${left} s` : ` in ${Math.ceil(left / 60)} min`;
+    if (left > 0) return setTimeout(tick, 1000);
+    button.disabled = false;
+    button.removeAttribute("data-off");
+  };
+  tick();
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -78,23 +79,30 @@ def invite(
     actor: str,
     now: datetime,
 ) -> Person:
-    """Add somebody and mail them a link; ``portal`` is this server's address as people type it.
+    """Add somebody and mail them a link (see ``mail_link``)."""
+    person = people.add(db, address=address, role=role, name=name, actor=actor, now=now)
+    mail_link(db, person, portal=portal, sealer=sealer, sender=sender, actor=actor, now=now)
+    return person
+
+
+def mail_link(
+    db: Session, person: Person, *, portal: str, sealer: Sealer, sender: str, actor: str, now: datetime
+) -> UUID:
+    """Mail somebody a link; return the delivery's id. ``portal`` is this server's address as people type it.
 
     The link stands in the mail only: what the outbox shows has dots in its place.
     """
-    person = people.add(db, address=address, role=role, name=name, actor=actor, now=now)
     printed = print_link(db, person, counts_as_factor=False, actor=actor, now=now)
-    messages.send(
+    return messages.send(
         db,
         key=f"people.welcome:{person.id}:{printed.expires_at:%Y%m%dT%H%M%S%f}",
         to=person.address,
         template="welcome",
-        context={"name": person.name, "role": str(role), "until": printed.expires_at, "portal": portal},
+        context={"name": person.name, "role": person.role, "until": printed.expires_at, "portal": portal},
         hidden=messages.Hidden({"link": f"{portal}{printed.path}"}, sealer),
         sender=sender,
         now=now,
     )
-    return person
 
 
 def redeem_welcome(db: Session, token: str, *, client: Client, now: datetime) -> Opened:
