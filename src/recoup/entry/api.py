@@ -18,6 +18,7 @@ TAGS = [
     {"name": "owed", "description": "Sums owed to us, and when they lapse."},
     {"name": "controls", "description": "What an administrator may change while everything runs."},
     {"name": "files", "description": "Stored bytes."},
+    {"name": "lists", "description": "Every list of the portal as a file: CSV, Excel, Parquet."},
     {"name": "metering", "description": "Usage: windows, entries, and what waits for a person."},
 ]
 

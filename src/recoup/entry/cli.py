@@ -43,6 +43,7 @@ PARTS = {
     "outbox": "Every effect on the outside world: planned, handed over once, proven.",
     "owed": "What is owed to us, and when it lapses.",
     "journal": "What happened, to what, by whom; and whether that is still what it was.",
+    "lists": "Every list of the portal, as a file: CSV, Excel or Parquet.",
     "controls": "What can be changed while everything runs, with every version kept.",
     "people": "Who may come in: add, change, keep out; their sessions, keys and factors.",
 }
