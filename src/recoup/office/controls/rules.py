@@ -162,14 +162,14 @@ def title_of(name: str) -> str:
 
 
 def matching(controls: Iterable[Control[Any]], text: str) -> list[Control[Any]]:
-    """Return the controls whose name or help has every word of ``text``, by name."""
+    """Return the controls whose name or help has every word of ``text``, by part, each part in its own order."""
     words = text.casefold().split()
 
     def says(control: Control[Any]) -> bool:
         said = f"{control.name} {title_of(control.name)} {control.help}".casefold()
         return all(word in said for word in words)
 
-    return sorted(filter(says, controls), key=lambda control: control.name)
+    return sorted(filter(says, controls), key=lambda control: part_of(control.name))
 
 
 def to_json(value: object) -> object:
