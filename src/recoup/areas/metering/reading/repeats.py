@@ -10,8 +10,9 @@ from typing import Self
 import msgspec
 
 from recoup.areas.metering.reading.records import Identity, PartKey, rank_of
+from recoup.areas.metering.reading.sheets import Sheet
 from recoup.areas.metering.reading.sums import number
-from recoup.areas.metering.reading.tallies import Sheet, Tally
+from recoup.areas.metering.reading.tallies import Tally
 
 _PARTITIONS = 256
 _BLOCK = 1 << 15

@@ -38,9 +38,13 @@ def exact_sum(text: bytes, count: int) -> Decimal:
         pieces = _integers(b"[%b]" % text.replace(b".", b",-1"))
     except msgspec.ValidationError:  # longer than Python reads integers
         raise Odd from None
-    plain = text.count(b".") == count
-    fractions = pieces[1::2] if plain else [piece for piece in pieces if piece < 0]
-    whole = sum(pieces) - sum(fractions)
+    points = text.count(b".")
+    if points in {0, count}:  # whole numbers, or each with a fraction
+        fractions = pieces[1::2] if points else []
+        whole = sum(pieces[::2] if points else pieces)
+    else:
+        fractions = [piece for piece in pieces if piece < 0]
+        whole = sum(pieces) - sum(fractions)
     # No number is negative: if one is too large it shows in the sum.
     if whole >= _LARGEST or (fractions and min(fractions) <= -_FINEST):
         raise Odd

@@ -21,7 +21,7 @@ from recoup.areas.metering.reading.records import (
 )
 from recoup.areas.metering.reading.repeats import Repeats
 from recoup.areas.metering.reading.results import FileReading, FileRef, Limits, Quarantined
-from recoup.areas.metering.reading.tallies import Repeated, Sheet, Way
+from recoup.areas.metering.reading.sheets import Repeated, Sheet, Way
 from recoup.core.ports import BlobStore
 from recoup.core.quantity import EXACT, ZERO
 
