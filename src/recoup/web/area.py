@@ -65,6 +65,16 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """Something to do first on a fresh installation; ``text`` says how, ``href`` leads there."""
+
+    title: str
+    text: str
+    href: str
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Area:
     """A part of the office or a business area, as the composition root sees it."""
 
@@ -95,5 +105,11 @@ class Area:
     """Finds what has an id or a name; asked only for those who may ``look`` (the permission of the first menu item)."""
     finds: Callable[[System, str], list[Hit]] | None = None
     """As ``search``, for what stands in no table: what was declared, or set before the start."""
+    first: Callable[[System, Session], list[Step]] | None = None
+    """What to do first, shown on the overview until something has run."""
+    events: Mapping[str, str] = field(default_factory=dict)
+    """How its events read, by kind: a sentence with details in braces, ``Run of {job} failed: {summary}``."""
+    leads: Mapping[str, str | Callable[[str], str]] = field(default_factory=dict)
+    """Where its subjects lead: ``jobs/run`` to ``/desk/runs/{}``, or to what a function makes of the rest."""
     commands: Callable[[OpenSystem], tuple[cyclopts.App, ...]] | None = None
     """Makes the groups of commands; ``entry/cli.py`` lists them by name, so that --help need not make them."""
