@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -30,9 +31,11 @@ def front() -> Response:
     return RedirectResponse("/desk")
 
 
-@router.get("/desk", dependencies=[Depends(may("overview.look"))])
+@router.get("/desk")
 def overview(request: Request, db: Db, system: Running, now: Now, me: SignedIn) -> Response:
-    """Show how everything stands."""
+    """Show how everything stands; whom that does not concern is led to their own account."""
+    if not me.may("overview.look"):
+        return RedirectResponse("/desk/account", HTTPStatus.SEE_OTHER)
     parts = [area for area in system.parts.desk if not area.menu or me.may(area.menu[0].may)]
     tiles = [tile for area in parts if area.tiles for tile in area.tiles(db, now)]
     waiting = [one for area in parts if area.waiting for one in area.waiting(db, now)]
