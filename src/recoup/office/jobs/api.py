@@ -12,6 +12,7 @@ from recoup.office.jobs.models import RunState
 from recoup.office.jobs.schemas import (
     JobShown,
     LineShown,
+    LookedAfter,
     NotifyAsked,
     RunAsked,
     RunInFull,
@@ -141,6 +142,16 @@ def lines(
 def cancel(db: Db, actor: Actor, now: Now, run_id: UUID) -> RunShown:
     """Stop a run: at once while it is queued, at its next step while it runs."""
     return RunShown.model_validate(service.cancel(db, run_id, actor=actor, now=now))
+
+
+@router.post(
+    "/runs/{run_id}/looked-after",
+    summary="Say that somebody looked after a run",
+    dependencies=[Depends(may("jobs.run"))],
+)
+def looked_after(*, db: Db, actor: Actor, now: Now, run_id: UUID, asked: LookedAfter) -> RunShown:
+    """Take a run that needs a person off the list of what waits; the note stands in the journal."""
+    return RunShown.model_validate(service.look_after(db, run_id, note=asked.note, actor=actor, now=now))
 
 
 @router.post(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from recoup.office.jobs import health, jobs, pages, service
+from recoup.office.jobs import desk, health, jobs, service
 from recoup.office.jobs.api import router
 from recoup.office.jobs.cli.groups import commands
 from recoup.office.jobs.lists import RUNS
+from recoup.office.jobs.pages import artifacts, events, runs, schedule
+from recoup.office.jobs.pages import jobs as job_pages
+from recoup.office.jobs.rules.events import EVENTS
 from recoup.web.area import Area, MenuItem
 
 AREA = Area(
@@ -15,8 +18,18 @@ AREA = Area(
     ticks=(jobs.tick,),
     checks=(health.standing,),
     routers=(router,),
-    pages=(pages.router,),
-    menu=(MenuItem("Runs", "/desk/runs", "activity", "jobs.look", "Work"),),
+    pages=(job_pages.router, schedule.router, runs.router, artifacts.router, events.router),
+    templates="recoup.office.jobs",
+    menu=(
+        MenuItem("Jobs", "/desk/jobs", "calendar-event", "jobs.look", "Work"),
+        MenuItem("Runs", "/desk/runs", "activity", "jobs.look", "Work"),
+    ),
     lists=(RUNS,),
+    tiles=desk.tiles,
+    waiting=desk.waiting,
+    search=desk.search,
+    finds=desk.finds,
+    events=EVENTS,
+    leads={"jobs/job": "/desk/jobs/{}", "jobs/run": "/desk/runs/{}"},
     commands=commands,
 )

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, BaseModel, Field
 
+from recoup.core.errors import Invalid
 from recoup.core.parts import Job, Missed
 from recoup.office.jobs.models import JobRow, Run, Schedule
 from recoup.office.jobs.rules import schedules as rules
-from recoup.web.wire import Asked, Instant, Parameters, Shown, Word
+from recoup.office.messages import rules as messages
+from recoup.web.wire import Asked, Instant, Note, Parameters, Shown, Word
 
 NEXT_SLOTS = 5
+MOST_TOLD = 50
 
 
 class ScheduleShown(Shown):
@@ -65,6 +68,8 @@ class RunShown(Shown):
     counts: dict[str, int]
     summary: str
     needs_person: bool
+    looked_after_at: Instant | None
+    looked_after_by: str | None
 
 
 class ArtifactShown(Shown):
@@ -149,3 +154,72 @@ class NotifyAsked(Asked):
 
     success: list[Word] = Field(default_factory=list, max_length=50)
     failure: list[Word] = Field(default_factory=list, max_length=50)
+
+
+class LookedAfter(Asked):
+    """Word that somebody looked after a run, and what they found."""
+
+    note: Note = ""
+
+
+# ---------------------------------------------------------------- forms of the pages
+
+
+def _address(text: str) -> str:
+    try:
+        return messages.address(text).addr_spec
+    except Invalid as error:
+        raise ValueError(error.sentence()) from None
+
+
+def _day(text: str) -> str:
+    if text != "last" and text not in map(str, range(1, 32)):
+        raise ValueError("A month has the days 1 to 31, and a last one.")
+    return text
+
+
+class ScheduleForm(BaseModel):
+    """When a job is owed, as the form asks for it: once a month, or by cron fields."""
+
+    how: Literal["monthly", "cron"] = Field(default="monthly", title="How often")
+    day: Annotated[str, AfterValidator(_day)] = Field(
+        default="10", title="Day of the month", description="A shorter month runs on its last day."
+    )
+    hour: int = Field(default=2, ge=0, le=23, title="Hour", description="0 to 23.")
+    minute: int = Field(default=0, ge=0, le=59, title="Minute", description="0 to 59.")
+    cron: Word = Field(
+        default="10 * * * *",
+        title="Cron fields",
+        description="Minute, hour, day of the month, month, day of the week. 10 * * * * is ten past every hour.",
+    )
+    zone: Word = Field(
+        default="UTC",
+        title="Time zone",
+        description="A time that a clock change skips runs at its end, one that it repeats runs once.",
+    )
+    missed: Missed = Field(default=Missed.LATEST, title="Missed slots")
+
+    @property
+    def fields(self) -> str:
+        """The cron fields that were asked for, either way."""
+        if self.how == "cron":
+            return " ".join(self.cron.split())
+        day = None if self.day == "last" else int(self.day)
+        return rules.monthly(day=day, hour=self.hour, minute=self.minute)
+
+
+class NotifyForm(BaseModel):
+    """Who is told, one address a line."""
+
+    success: list[Annotated[str, AfterValidator(_address)]] = Field(
+        default_factory=list,
+        max_length=MOST_TOLD,
+        title="When a run succeeds",
+        description="One address on each line. They get a mail for every run that went well.",
+    )
+    failure: list[Annotated[str, AfterValidator(_address)]] = Field(
+        default_factory=list,
+        max_length=MOST_TOLD,
+        title="When a run fails or needs a person",
+        description="One address on each line. They get one mail a day until a run goes well again.",
+    )

@@ -187,7 +187,7 @@ def cancel(db: Session, run_id: UUID, *, actor: str, now: datetime) -> Run:
         run.cancel_requested = True
     else:
         raise Conflict(f"Run {run_id} is over: it {run.state}.")
-    journal.record(db, "jobs.run_cancelled", f"jobs/run/{run.id}", actor=actor, now=now)
+    journal.record(db, "jobs.run_cancelled", f"jobs/run/{run.id}", actor=actor, now=now, job=run.job)
     return run
 
 

@@ -125,6 +125,14 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const log = event.target.closest?.("[data-log]");
   if (log?.dataset.follow) log.scrollTop = log.scrollHeight;
 });
+const MOST_LINES = 3000;
+document.addEventListener("htmx:sseMessage", (event) => {
+  // A stream that is opened anew goes on where this one was, and a log that never ends does not fill the page.
+  const source = event.target.closest("[sse-connect]");
+  if (source && event.detail.lastEventId) source.setAttribute("sse-connect", `${source.getAttribute("sse-connect").split("?")[0]}?after=${event.detail.lastEventId}`);
+  const list = event.target.closest("[data-log] ol");
+  while (list && list.children.length > MOST_LINES) list.firstElementChild.remove();
+});
 document.querySelectorAll("[data-log]").forEach((log) => (log.scrollTop = log.scrollHeight));
 
 // ---------------------------------------------------------------- when an answer does not come

@@ -19,10 +19,13 @@ def commands(opened: OpenSystem) -> tuple[cyclopts.App, ...]:
     jobs.command(on_jobs.resume)
     jobs.command(on_jobs.schedule)
     jobs.command(on_jobs.notify)
-    runs = cyclopts.App(name="runs", help="What ran and runs: list, show, tail, cancel, run again.")
+    runs = cyclopts.App(
+        name="runs", help="What ran and runs: list, show, tail, cancel, look after, run again."
+    )
     runs.command(on_runs.listed, name="list")
     runs.command(on_runs.show)
     runs.command(on_runs.tail)
     runs.command(on_runs.cancel)
+    runs.command(on_runs.looked_after)
     runs.command(on_runs.again)
     return (jobs, runs)

@@ -82,6 +82,23 @@ class RunCommands:
         else:
             output.say("Cancelled before it started.")
 
+    def looked_after(
+        self,
+        run_id: Id,
+        *,
+        note: Annotated[str, Parameter(help="What you found or did; it stands in the journal.")] = "",
+        json: Json = False,
+    ) -> None:
+        """Say that somebody looked after a run that needed a person."""
+        wanted = parse_id(run_id)
+        with self._opened() as system, system.sessions.begin() as db:
+            run = service.look_after(db, wanted, note=note, actor=output.actor(), now=system.clock())
+            shown = RunShown.model_validate(run)
+        if json:
+            output.document(shown)
+        else:
+            output.say("Noted: somebody looked after this run.")
+
     def again(self, run_id: Id, *, json: Json = False) -> None:
         """Queue a new run with the parameters of one that is over."""
         wanted = parse_id(run_id)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 MOST_LINES_SHOWN = 200
-
-_SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+(?=[\"'(A-Z0-9])|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +80,3 @@ def value(given: Any) -> str:
         case dict():
             return ", ".join(f"{name}: {value(each)}" for name, each in given.items())
     return str(given)
-
-
-def cause(summary: str) -> tuple[str, str]:
-    """Split what a run came to into the sentence that says why, and what else there is to say."""
-    first, *others = _SENTENCE_ENDS.split(summary.strip(), maxsplit=1)
-    return first, others[0].strip() if others else ""

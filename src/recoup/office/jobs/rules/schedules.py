@@ -40,8 +40,13 @@ class SlotPlan:
 
 def check_schedule(cron: str, zone: str) -> None:
     """Raise Invalid when the cron fields or the time zone cannot be read."""
-    _zone(zone)
+    check_zone(zone)
     fields_of(cron)
+
+
+def check_zone(zone: str) -> None:
+    """Raise Invalid when there is no such time zone."""
+    _zone(zone)
 
 
 def fields_of(cron: str) -> CronSim:
