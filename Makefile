@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -le 8 ] && echo "$$n" || echo 8)
 PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
 
-.PHONY: help setup install assets demo run lint test bench lock wheel-check
+.PHONY: help setup install assets demo run lint test browser screenshots bench lock wheel-check
 
 help:
 	@echo "make setup        install everything into $(VENV) (also: make install)"
@@ -51,8 +51,27 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
-	$(BIN)/python -m pytest -n $(WORKERS)
+# Tests that share one browser stay together (loadgroup).
+test: lint browser
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+# The tests' browser: whichever is there, else Debian's where we may install it, else the one that Playwright brings.
+browser: $(READY)
+	@for name in chromium chromium-browser google-chrome-stable google-chrome; do \
+	  command -v $$name >/dev/null 2>&1 && exit 0; \
+	done; \
+	ls "$${HOME:-/nonexistent}"/.cache/ms-playwright/chromium* >/dev/null 2>&1 && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  echo "Installing Chromium for the tests of the portal."; \
+	  apt-get -qq update >/dev/null 2>&1; \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium >/dev/null 2>&1 && exit 0; \
+	fi; \
+	$(BIN)/playwright install chromium >/dev/null 2>&1 && exit 0; \
+	echo "No Chromium can be installed here: the tests of the portal in a browser are skipped." >&2
+
+# The pictures in docs/pictures, from the demo's data.
+screenshots: $(READY) browser
+	$(BIN)/python -m pytest -q -n 0 tests/browser/test_pictures.py --pictures
 
 # A file whose name starts with an underscore is a helper of the others.
 bench: $(READY)

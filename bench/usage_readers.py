@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import resource
 from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
@@ -73,4 +72,6 @@ def _bytes(path: Path) -> bytes:
 
 
 def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Not ru_maxrss, which begins with what the parent had in memory when it started this process.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split(maxsplit=1)[0])

@@ -44,14 +44,12 @@ def described(
         responses=errors.RESPONSES,
     )
     errors.install(api)
-    for router in (
-        health.router(ready=ready, detail=detail),
-        *(router for area in areas for router in area.routers),
-    ):
+    # Routes are tried in this order: what people wait for comes first.
+    for router in (router for area in areas for router in area.pages):
+        api.include_router(router, include_in_schema=False)
+    api.include_router(health.router(ready=ready, detail=detail))
+    for router in (router for area in areas for router in area.routers):
         api.include_router(router)
-    for area in areas:
-        for pages_of_it in area.pages:
-            api.include_router(pages_of_it, include_in_schema=False)
 
     @api.get("/openapi.json", summary="This description", tags=["health"], dependencies=[Depends(signed_in)])
     def openapi() -> JSONResponse:

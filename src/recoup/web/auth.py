@@ -2,11 +2,13 @@
 
 A browser shows its session in a cookie, a program a key or a token as a bearer. What either may do stands in one
 table in ``office/people``; a route names the permission that it needs.
+
+Dependencies that wait for nothing are coroutines, here and in ``deps``: each plain function is a trip to a thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -58,13 +60,18 @@ Identity = Annotated[Caller | None, Depends(identity)]
 """Who is asking, where a route is open to anybody."""
 
 
-def signed_in(caller: Identity) -> Caller:
-    """Return who is asking; raise Unauthorised without saying what was wrong with what they showed."""
+def nobody() -> Unauthorised:
+    """Return the refusal of whoever shows nothing that holds; it does not say what was wrong with it."""
+    return Unauthorised(
+        "This needs a sign-in.",
+        fix="Programs send a key as `Authorization: Bearer …`; one is in secrets/api.key in RECOUP_HOME.",
+    )
+
+
+async def signed_in(caller: Identity) -> Caller:
+    """Return who is asking; raise Unauthorised where that is nobody."""
     if caller is None:
-        raise Unauthorised(
-            "This needs a sign-in.",
-            fix="Programs send a key as `Authorization: Bearer …`; one is in secrets/api.key in RECOUP_HOME.",
-        )
+        raise nobody()
     return caller
 
 
@@ -72,25 +79,29 @@ SignedIn = Annotated[Caller, Depends(signed_in)]
 """Who is asking; refused where that is nobody."""
 
 
-def may(permission: str) -> Callable[[Caller], Caller]:
+def may(permission: str) -> Callable[[Caller], Awaitable[Caller]]:
     """Return the dependency of a route that needs ``permission``: ``Depends(may("jobs.run"))``."""
 
-    def permitted(caller: SignedIn) -> Caller:
-        if caller.may(permission):
-            return caller
-        if caller.missing == "factor":
-            raise Forbidden("This needs your second factor.", fix="Show it at /desk/sign-in/factor.")
-        if caller.missing == "enrolment":
-            raise Forbidden(
-                "This needs a second factor, and you have none yet.",
-                fix="Set one up at /desk/account/factors.",
-            )
-        raise Forbidden("You may not do this.", fix="Ask an administrator of this installation.")
+    async def permitted(caller: SignedIn) -> Caller:
+        return permit(caller, permission)
 
     return permitted
 
 
-def actor_of(caller: SignedIn) -> str:
+def permit(caller: Caller, permission: str) -> Caller:
+    """Return the caller if they may; raise Forbidden with what to do."""
+    if caller.may(permission):
+        return caller
+    if caller.missing == "factor":
+        raise Forbidden("This needs your second factor.", fix="Show it at /desk/sign-in/factor.")
+    if caller.missing == "enrolment":
+        raise Forbidden(
+            "This needs a second factor, and you have none yet.", fix="Set one up at /desk/account/factors."
+        )
+    raise Forbidden("You may not do this.", fix="Ask an administrator of this installation.")
+
+
+async def actor_of(caller: SignedIn) -> str:
     """Return the caller's name for the journal."""
     return f"{caller.by}:{caller.name}"
 

@@ -14,7 +14,7 @@ from recoup.core.system import System
 from recoup.web.auth import Identity
 
 
-def system_of(request: Request) -> System:
+async def system_of(request: Request) -> System:
     """Return the system that the application was made with."""
     system: System = request.app.state.system
     return system
@@ -35,7 +35,7 @@ Db = Annotated[Session, Depends(transaction, scope="function")]
 """A transaction that is committed before the answer leaves: what the caller reads is what stands."""
 
 
-def now_of(system: Running) -> datetime:
+async def now_of(system: Running) -> datetime:
     """Ask the clock, once per request."""
     return system.clock()
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from recoup.core.errors import RecoupError
 from recoup.core.system import Caller, System
-from recoup.web import shown, static_files
+from recoup.web import cells, shown, static_files
 from recoup.web.area import Area, MenuItem
 from recoup.web.lists import Listing, sheet
 
@@ -52,6 +52,7 @@ def environment(areas: Sequence[Area]) -> Environment:
     )
     made.globals.update(icon=static_files.icon, static=static_files.url, menu=_menu(areas))
     made.filters.update(
+        state=shown.state,
         tone=shown.tone,
         words=shown.words,
         duration=shown.duration,
@@ -80,7 +81,7 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
     system: System = request.app.state.system
     caller: Caller | None = getattr(request.state, "caller", None)
     zone, now = caller.zone if caller else "UTC", system.clock()
-    said = _said(request)
+    said, moments = _said(request), shown.Moments(now, zone)
     known = {
         "me": caller,
         "path": request.scope["path"],
@@ -88,8 +89,9 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
         "now": now,
         "zone": zone,
         "said": said,
-        "moment": partial(shown.moment, zone=zone),
-        "ago": partial(shown.ago, now=now, zone=zone),
+        "moment": moments.moment,
+        "ago": moments.ago,
+        "rows_of": partial(cells.rows_of, now=now, zone=zone),
         "day": partial(shown.day, zone=zone),
         "clock": partial(shown.clock, zone=zone),
         "problem": None,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from recoup.core import quantity as exact
 from recoup.core.clock import to_text
@@ -25,6 +26,7 @@ UNITS = ("bytes", "kB", "MB", "GB", "TB")
 KILO = 1_000
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 RECENT = timedelta(days=2)
+NEVER = Markup('<span class="text-secondary">never</span>')
 
 
 def tone(state: str) -> str:
@@ -37,36 +39,46 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def moment(at: datetime | None, zone: str, *, seconds: bool = False) -> Markup:
-    """Write an instant in ``zone``; what hovers over it is the exact instant in UTC."""
-    if at is None:
-        return Markup('<span class="text-secondary">never</span>')
-    local = at.astimezone(ZoneInfo(zone))
-    written = f"{local:%d %b %Y, %H:%M:%S}" if seconds else f"{local:%d %b %Y, %H:%M}"
-    return Markup('<time datetime="{0}" title="{0} UTC · shown in {1}">{2}</time>').format(
-        to_text(at), zone, written
-    )
+class Moments:
+    """Writes instants for one reader: in their zone, and as how long ago they are."""
+
+    def __init__(self, now: datetime, zone: str) -> None:
+        self._now = now
+        self._zone = ZoneInfo(zone)
+        self._named = escape(zone)
+
+    def moment(self, at: datetime | None, *, seconds: bool = False) -> Markup:
+        """Write an instant; what hovers over it is the exact instant in UTC."""
+        if at is None:
+            return NEVER
+        local = at.astimezone(self._zone)
+        written = f"{local:%d %b %Y, %H:%M:%S}" if seconds else f"{local:%d %b %Y, %H:%M}"
+        exact = to_text(at)
+        return Markup(  # noqa: S704 - digits, letters of months, and the zone, which is escaped
+            f'<time datetime="{exact}" title="{exact} UTC · shown in {self._named}">{written}</time>'
+        )
+
+    def ago(self, at: datetime | None) -> Markup:
+        """Write how long ago (or in how long) an instant is, up to two days; beyond that when it is."""
+        if at is None:
+            return NEVER
+        apart = self._now - at
+        if abs(apart) > RECENT:
+            return self.moment(at)
+        length = duration(abs(apart))
+        past = f"{length} ago" if apart > timedelta() else f"in {length}"
+        text = "now" if abs(apart) < timedelta(seconds=2) else past
+        local, exact = at.astimezone(self._zone), to_text(at)
+        return Markup(  # noqa: S704 - as above
+            f'<time datetime="{exact}" title="{local:%d %b %Y, %H:%M:%S} {self._named} · {exact}">{text}</time>'
+        )
 
 
-def ago(at: datetime | None, now: datetime, zone: str) -> Markup:
-    """Write how long ago (or in how long) an instant is, up to two days; beyond that when it is."""
-    if at is None:
-        return Markup('<span class="text-secondary">never</span>')
-    apart = now - at
-    if abs(apart) > RECENT:
-        return moment(at, zone)
-    length = duration(abs(apart))
-    text = (
-        "now"
-        if abs(apart) < timedelta(seconds=2)
-        else f"in {length}"
-        if apart < timedelta()
-        else f"{length} ago"
-    )
-    local = at.astimezone(ZoneInfo(zone))
-    return Markup('<time datetime="{0}" title="{1:%d %b %Y, %H:%M:%S} {2} · {0}">{3}</time>').format(
-        to_text(at), local, zone, text
-    )
+@functools.lru_cache(maxsize=500)
+def state(name: str, note: str = "") -> Markup:
+    """Write a state as a word in its colour."""
+    title = Markup(' title="{}"').format(note) if note else ""
+    return Markup('<span class="state {}"{}>{}</span>').format(tone(name), title, words(name))
 
 
 def day(at: datetime, zone: str) -> str:

@@ -1,0 +1,149 @@
+"""The portal in a real browser: each of its pages, light, dark and on a phone, looked at and listened to."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from support.browser import DESK, PHONE, Complaints, Theme, context
+from support.portal import Portal
+from support.walk import name_of, routes, walk
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+PICTURES = Path(__file__).parents[2] / "var" / "screenshots"
+BEFORE_THE_DOOR = re.compile(r"^/desk/(sign-in|welcome)")
+NOT_LINKED = {"/", "/desk/search"}
+"""One leads on; the other is reached by typing."""
+WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture
+def complaints() -> Complaints:
+    return Complaints()
+
+
+def opened(
+    browser: Browser, state: Path, complaints: Complaints, theme: Theme, size: tuple[int, int]
+) -> Page:
+    profile = context(browser, theme=theme, size=size, state=state)
+    page = profile.new_page()
+    complaints.listen(page)
+    return page
+
+
+@pytest.fixture(params=["light", "dark"])
+def theme(request: pytest.FixtureRequest) -> Theme:
+    chosen: Theme = request.param
+    return chosen
+
+
+def test_every_page_is_silent_and_usable_by_everybody(
+    portal: Portal, browser: Browser, administrator: Path, complaints: Complaints, theme: Theme
+) -> None:
+    page = opened(browser, administrator, complaints, theme, DESK)
+    pictures = PICTURES / theme
+    pictures.mkdir(parents=True, exist_ok=True)
+    barriers: dict[str, list[str]] = {}
+    met = set()
+    for seen in walk(page, f"{portal.address}/desk"):
+        met.add(seen.route)
+        page.screenshot(path=pictures / f"{name_of(seen.route)}.png", full_page=True)
+        assert page.evaluate("document.documentElement.dataset.bsTheme") in {theme, None}, seen
+        found = Axe().run(page).response["violations"]
+        if found:
+            barriers[seen.url] = [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found]
+    assert complaints.heard == []
+    assert barriers == {}
+    shown = {one.path for one in routes() if not BEFORE_THE_DOOR.match(one.path)} - NOT_LINKED
+    assert {one for one in shown if one not in met and not _is_no_page(one)} == set()
+    page.context.close()
+
+
+def test_every_page_fits_a_phone(
+    portal: Portal, browser: Browser, administrator: Path, complaints: Complaints
+) -> None:
+    page = opened(browser, administrator, complaints, "light", PHONE)
+    pictures = PICTURES / "phone"
+    pictures.mkdir(parents=True, exist_ok=True)
+    too_wide = {}
+    for seen in walk(page, f"{portal.address}/desk"):
+        page.screenshot(path=pictures / f"{name_of(seen.route)}.png", full_page=True)
+        if (by := page.evaluate(WIDER_THAN_THE_SCREEN)) > 0:
+            too_wide[seen.url] = by
+    assert too_wide == {}
+    assert complaints.heard == []
+    page.context.close()
+
+
+def test_somebody_signs_in_with_the_keyboard_and_the_code_from_their_mail(
+    portal: Portal, browser: Browser, complaints: Complaints
+) -> None:
+    profile = context(browser)
+    page = profile.new_page()
+    complaints.listen(page)
+    before = len(portal.mails.delivered)
+    page.goto(f"{portal.address}/desk/metering")
+    expect(page).to_have_url(re.compile("/desk/sign-in"))
+    page.keyboard.type("bo@company.test")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/desk/sign-in/code"))
+    _picture(page, "sign-in-code")
+    page.keyboard.type(portal.code_for("bo@company.test", after=before))
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{portal.address}/desk/metering")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    # The search opens, finds and leads on without a mouse.
+    page.keyboard.press("Control+k")
+    page.keyboard.type("postgres")
+    expect(page.locator("#found a").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/desk/metering/"))
+    # Signing out ends the session: its cookie opens nothing any more.
+    cookies = profile.cookies()
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url(re.compile("/desk/sign-in"))
+    profile.add_cookies(cookies)  # type: ignore[arg-type]
+    page.goto(f"{portal.address}/desk")
+    expect(page).to_have_url(re.compile("/desk/sign-in"))
+    assert complaints.heard == []
+    profile.close()
+
+
+def test_what_somebody_wrote_is_shown_as_they_wrote_it(
+    portal: Portal, browser: Browser, administrator: Path, complaints: Complaints
+) -> None:
+    """Negative test 50: nothing that comes in as text is ever taken for markup or for a template."""
+    page = opened(browser, administrator, complaints, "light", DESK)
+    hostile = '<script>alert(1)</script>{{7*7}}${7*7}"><img src=x onerror=alert(1)>'
+    page.on("dialog", lambda dialog: complaints.heard.append(dialog.message))
+    page.goto(f"{portal.address}/desk/account")
+    name = page.locator("input[name=name]").first
+    name.fill(hostile)
+    name.press("Enter")
+    page.wait_for_load_state("networkidle")
+    page.goto(f"{portal.address}/desk/search?q={hostile.replace('{', '%7B')}")
+    for path in ("/desk/account", "/desk/people", "/desk/journal", "/desk/access", "/desk"):
+        page.goto(portal.address + path)
+        page.wait_for_load_state("networkidle")
+        assert page.locator("main script:not([type='application/json'])").count() == 0, path
+        assert page.locator("main img[src=x]").count() == 0, path
+        assert "49" not in (page.locator(".topbar").inner_text()), path
+    assert complaints.heard == []
+    page.context.close()
+
+
+def _picture(page: Page, name: str) -> None:
+    folder = PICTURES / "light"
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+
+def _is_no_page(route: str) -> bool:
+    """Say whether a route answers with something else than a page: a stream of events, bytes, a file."""
+    return route.endswith(("/events", "/bytes", "/raw", "/html", "/download"))

@@ -1,0 +1,68 @@
+"""Walk through the portal as a curious person does: follow every link, and see each sort of page once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+from playwright.sync_api import Page
+from starlette.routing import BaseRoute, Match, Route
+
+from recoup import app
+
+LONGEST_WALK = 250
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A page that was walked to, and the route that made it."""
+
+    url: str
+    route: str
+
+
+def routes() -> list[Route]:
+    """Return every route of the portal that shows something."""
+    found: list[BaseRoute] = [route for area in app.ALL for router in area.pages for route in router.routes]
+    return [route for route in found if isinstance(route, Route) and "GET" in (route.methods or ())]
+
+
+def route_of(url: str, known: list[Route]) -> str | None:
+    """Return the route that answers an address."""
+    scope = {"type": "http", "method": "GET", "path": urlsplit(url).path, "root_path": ""}
+    return next((one.path for one in known if one.matches(scope)[0] is Match.FULL), None)
+
+
+def walk(page: Page, start: str, *, each: int = 1) -> Iterator[Seen]:
+    """Yield pages, ``each`` of every route; the page that is yielded is open. Downloads are not pages."""
+    known = routes()
+    queue, met, visits = [start], {start}, dict[str, int]()
+    while queue and sum(visits.values()) < LONGEST_WALK:
+        url = queue.pop(0)
+        route = route_of(url, known)
+        if route is None or visits.get(route, 0) >= each:
+            continue
+        head = page.context.request.get(url)
+        if "text/html" not in head.headers.get("content-type", ""):
+            visits[route] = visits.get(route, 0) + 1
+            continue
+        visits[route] = visits.get(route, 0) + 1
+        page.goto(url)
+        page.wait_for_load_state("networkidle")
+        yield Seen(page.url, route)
+        hrefs = page.eval_on_selector_all("a[href], tr[data-href], iframe[src]", _HREFS)
+        for href in hrefs:
+            to = urljoin(url, href).partition("#")[0]
+            if urlsplit(to).netloc == urlsplit(start).netloc and to not in met:
+                met.add(to)
+                queue.append(to)
+
+
+_HREFS = "all => all.map(one => one.getAttribute('href') || one.dataset.href || one.getAttribute('src'))"
+
+
+def name_of(route: str) -> str:
+    """Return what a picture of a route's page is called."""
+    return re.sub(r"[^a-z0-9]+", "-", route.removeprefix("/desk").lower()).strip("-") or "overview"
