@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from recoup.areas.metering import health
+from recoup.areas.metering import desk, health, lists
 from recoup.areas.metering.api import router
 from recoup.areas.metering.cli.group import commands
 from recoup.areas.metering.jobs.export import ExportParams, run_job
+from recoup.areas.metering.pages import adjustments, entries, exports, others, streams, windows
 from recoup.areas.metering.service.submissions import DELIVERIES
 from recoup.areas.metering.settings import MeteringSettings
 from recoup.core.parts import DefaultSchedule, Job, Missed
-from recoup.web.area import Area
+from recoup.web.area import Area, MenuItem
 
 EXPORT = Job(
     name="metering.export",
@@ -28,5 +29,19 @@ AREA = Area(
     checks=(health.standing,),
     probes=(health.sources,),
     routers=(router,),
+    pages=(
+        streams.router,
+        windows.router,
+        entries.router,
+        adjustments.router,
+        others.router,
+        exports.router,
+    ),
+    templates="recoup.areas.metering",
+    menu=(MenuItem("Metering", lists.DESK, "gauge", lists.MAY, "Business"),),
+    lists=lists.ALL,
+    tiles=desk.tiles,
+    waiting=desk.waiting,
+    search=desk.search,
     commands=commands,
 )

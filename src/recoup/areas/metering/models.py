@@ -54,13 +54,17 @@ def _one_of(column: str, states: type[StrEnum]) -> str:
 
 
 class Stream(Base):
-    """One service in one environment on one plan. ``lease_run`` is the run that exports it right now."""
+    """One service in one environment on one plan. ``lease_run`` is the run that exports it right now.
+
+    ``currency`` is the one that its prices are in, as configured when it was last exported.
+    """
 
     __tablename__ = "metering_streams"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)
     cloud: Mapped[str]
+    currency: Mapped[str]
     first_hour: Mapped[datetime]
     marker_to: Mapped[datetime | None]
     before_start: Mapped[str]
@@ -79,6 +83,7 @@ class Window(Base):
         CheckConstraint("date_trunc('hour', hour, 'UTC') = hour", name="whole_hour"),
         CheckConstraint("(state = 'taken') = (taken_at is not null)", name="taken"),
         Index("ix_metering_windows_open", "stream_id", "hour", postgresql_where="state <> 'taken'"),
+        Index("ix_metering_windows_hour_id", "hour", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -128,6 +133,13 @@ class Part(Base):
     __table_args__ = (
         Index("ix_metering_parts_window_contract", "window_id", "contract", "dimension"),
         Index("ix_metering_parts_unbilled", "window_id", postgresql_where="contract is null"),
+        Index(
+            "ix_metering_parts_unbilled_whose",
+            "subscription",
+            "dimension",
+            "id",
+            postgresql_where="contract is null",
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -201,6 +213,9 @@ class Entry(Base):
             postgresql_where="state not in ('accepted', 'carried')",
         ),
         Index("ix_metering_entries_submission_id", "submission_id"),
+        Index("ix_metering_entries_hour_id", "hour", "id"),
+        Index("ix_metering_entries_stream_hour_id", "stream_id", "hour", "id"),
+        Index("ix_metering_entries_contract_hour_id", "contract", "hour", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -230,6 +245,7 @@ class Adjustment(Base):
     __tablename__ = "metering_adjustments"
     __table_args__ = (
         Index("ix_metering_adjustments_window_id", "window_id"),
+        Index("ix_metering_adjustments_open", "id", postgresql_where="state = 'open'"),
         CheckConstraint("after_quantity - before_quantity = difference", name="difference"),
         CheckConstraint(_one_of("state", AdjustmentState), name="state"),
     )

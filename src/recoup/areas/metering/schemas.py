@@ -281,3 +281,11 @@ class EndAsked(Asked):
 
     carry: bool = Field(description="True: add the difference to what the next window submits.")
     note: Note = ""
+
+
+class SettleAdjustments(Asked):
+    """How a person settles several adjustments at once."""
+
+    how: Literal["carry", "dismiss"]
+    id: list[UUID] = Field(max_length=200)
+    note: Note = ""

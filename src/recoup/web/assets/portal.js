@@ -28,10 +28,11 @@ on("click", "[data-theme-toggle]", () => {
 // ---------------------------------------------------------------- asking back before something happens
 
 on("submit", "form[data-confirm]", (form, event) => {
-  if (form.dataset.confirmed) return;
+  const question = event.submitter?.dataset.confirm ?? form.dataset.confirm; // a button may ask its own, or none
+  if (form.dataset.confirmed || !question) return;
   event.preventDefault();
   const dialog = document.getElementById("confirm");
-  dialog.querySelector("[data-text]").textContent = form.dataset.confirm;
+  dialog.querySelector("[data-text]").textContent = question;
   const go = dialog.querySelector("[data-go]");
   go.textContent = event.submitter?.textContent.trim() || "Go on";
   go.onclick = () => {
@@ -52,6 +53,9 @@ function hold(form) {
   setTimeout(() => form.querySelectorAll("button:not([type=button])").forEach((one) => (one.disabled = true)));
 }
 addEventListener("pageshow", () => document.querySelectorAll("form button:disabled").forEach((one) => !one.hasAttribute("data-off") && (one.disabled = false)));
+
+// A button may name what is shown while its answer takes its time.
+on("submit", "form", (form, event) => document.getElementById(event.submitter?.dataset.busy)?.removeAttribute("hidden"));
 
 // ---------------------------------------------------------------- forms
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -116,6 +116,16 @@ def end(db: Session, adjustment_id: UUID, *, carry: bool, note: str, actor: str,
         note=note,
     )
     return adjustment
+
+
+def end_all(
+    db: Session, ids: Iterable[UUID], *, carry: bool, note: str, actor: str, now: datetime
+) -> list[Adjustment]:
+    """Settle several adjustments in the same way, all or none."""
+    chosen = sorted(set(ids))
+    if not chosen:
+        raise Invalid("No adjustment was chosen.", fix="Choose one or more in the list.")
+    return [end(db, each, carry=carry, note=note, actor=actor, now=now) for each in chosen]
 
 
 def retry(db: Session, entry_id: UUID, *, how: str, note: str, actor: str, now: datetime) -> Entry:

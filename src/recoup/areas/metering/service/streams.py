@@ -56,6 +56,7 @@ def set_up(
             id=new_id(),
             key=config.key,
             cloud=config.cloud,
+            currency=config.currency,
             first_hour=hours.first_hour(config, imported=imported, now=now),
             before_start="",
             created_at=now,
@@ -74,7 +75,7 @@ def set_up(
             first_hour=f"{stream.first_hour:%Y-%m-%dT%H:%MZ}",
             imported=imported is not None,
         )
-    stream.cloud = config.cloud
+    stream.cloud, stream.currency = config.cloud, config.currency
     return stream
 
 
