@@ -16,6 +16,7 @@ help:
 	@echo "make demo         start it with stand-ins of the outside world and show a result"
 	@echo "make run          start Recoup"
 	@echo "make test         lint, then every test; make lint for the first half alone"
+	@echo "make screenshots  take the pictures in docs/pictures anew"
 	@echo "make bench        every benchmark, each beside a peer or a floor"
 	@echo "make lock         write requirements.lock anew (UPGRADE=--upgrade for newer versions)"
 	@echo "make wheel-check  build the wheel and install it into an empty environment"
@@ -71,7 +72,7 @@ browser: $(READY)
 
 # The pictures in docs/pictures, from the demo's data.
 screenshots: $(READY) browser
-	$(BIN)/python -m pytest -q -n 0 tests/browser/test_pictures.py --pictures
+	PYTHONPATH=tests $(BIN)/python tests/browser/pictures.py
 
 # A file whose name starts with an underscore is a helper of the others.
 bench: $(READY)

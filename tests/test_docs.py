@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from recoup import app
 from recoup.entry import cli
-from recoup.settings import FilesSettings, MailSettings, ProcessSettings, Section, load
+from recoup.settings import FilesSettings, MailSettings, ProcessSettings, Section, WebSettings, load
 from recoup.settings_sections import EnvPattern, env_names
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +34,12 @@ every_page = pytest.mark.parametrize("page", DOCS, ids=IDS)
 
 @cache
 def sections() -> dict[str, type[Section]]:
-    ours: dict[str, type[Section]] = {"recoup": ProcessSettings, "mail": MailSettings, "files": FilesSettings}
+    ours: dict[str, type[Section]] = {
+        "recoup": ProcessSettings,
+        "mail": MailSettings,
+        "files": FilesSettings,
+        "web": WebSettings,
+    }
     return ours | {name: kind for area in app.ALL for name, kind in area.settings.items()}
 
 

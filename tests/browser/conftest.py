@@ -1,47 +1,18 @@
-"""A whole Recoup with the demo's three days in it, its mails on a real mail server, and a browser before it."""
+"""One portal and one browser for all the tests of a process."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser
 
 from support.browser import browser as started_browser
-from support.mail_server import MailServer
-from support.portal import Portal
-from support.processes import RECOUP, environment, running
+from support.browser import let_in
+from support.portal import Portal, portal_of_a_demo
 
-HOURS = "30"
-LONGEST_DEMO = 240
-
-
-@pytest.fixture(scope="session")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    home = tmp_path_factory.mktemp("portal")
-    told = subprocess.run(
-        [*RECOUP, "demo", "--keep", "--hours", HOURS, "--json"],
-        cwd=home,
-        env=environment(home),
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_DEMO,
-        check=True,
-    )
-    made = json.loads(told.stdout)
-    with ExitStack() as stack:
-        mails = stack.enter_context(MailServer())
-        smtp = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mails.port), "SMTP_SECURITY": "none"}
-        folder = Path(made["folder"])
-        up = stack.enter_context(running(folder, "up", env=smtp))
-        client = stack.enter_context(up.client())
-        yield Portal(str(client.base_url).rstrip("/"), urlsplit(made["portal"]).path, mails, folder / "var")
-        up.stop()
+HOURS = 30
 
 
 @pytest.fixture(scope="session")
@@ -51,14 +22,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
+def portal(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """After the browser, so that nothing is laid out where there is none."""
+    assert browser.is_connected()
+    with portal_of_a_demo(tmp_path_factory.mktemp("portal"), hours=HOURS) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
 def administrator(portal: Portal, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The signed-in profile of the demo's administrator."""
-    profile = browser.new_context()
-    page = profile.new_page()
-    page.goto(portal.address + portal.link)
-    page.get_by_role("button").first.click()
-    page.wait_for_url(f"{portal.address}/desk**")
-    state = tmp_path_factory.mktemp("profile") / "administrator.json"
-    profile.storage_state(path=state)
-    profile.close()
-    return state
+    return let_in(browser, portal.address + portal.link, tmp_path_factory.mktemp("profile"))

@@ -70,3 +70,16 @@ def context(
         storage_state=state,
         permissions=["clipboard-read", "clipboard-write"],
     )
+
+
+def let_in(started: Browser, link: str, folder: Path) -> Path:
+    """Use a link that signs somebody in once; return their profile."""
+    profile = started.new_context()
+    page = profile.new_page()
+    page.goto(link)
+    page.locator("main form button").first.click()
+    page.wait_for_url("**/desk")
+    state = folder / "profile.json"
+    profile.storage_state(path=state)
+    profile.close()
+    return state

@@ -1,17 +1,24 @@
-"""A portal that runs for browser tests: where it listens, how to get in, and the mails that it sent."""
+"""A whole Recoup with the demo's days in it and its mails on a real mail server, for a browser to look at."""
 
 from __future__ import annotations
 
 import email
 import email.policy
+import json
 import re
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from support.mail_server import MailServer
+from support.processes import RECOUP, environment, running
 
 LONGEST_WAIT = 30
+LONGEST_DEMO = 240
 
 
 @dataclass
@@ -32,6 +39,29 @@ class Portal:
                     return code
             time.sleep(0.05)
         raise AssertionError(f"no code came for {address}")
+
+
+@contextmanager
+def portal_of_a_demo(home: Path, *, hours: int) -> Iterator[Portal]:
+    """Let a demo run in a folder, and open the portal on what it left."""
+    told = subprocess.run(
+        [*RECOUP, "demo", "--keep", "--hours", str(hours), "--json"],
+        cwd=home,
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_DEMO,
+        check=True,
+    )
+    made = json.loads(told.stdout)
+    folder = Path(made["folder"])
+    with ExitStack() as stack:
+        mails = stack.enter_context(MailServer())
+        smtp = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mails.port), "SMTP_SECURITY": "none"}
+        up = stack.enter_context(running(folder, "up", env=smtp))
+        client = stack.enter_context(up.client())
+        yield Portal(str(client.base_url).rstrip("/"), urlsplit(made["portal"]).path, mails, folder / "var")
+        up.stop()
 
 
 def _code_in(content: bytes) -> str | None:
