@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from recoup.core.errors import Conflict, Invalid, NotFound
 from recoup.core.parts import Go, Result
 from recoup.office.journal import queries as journal
-from recoup.office.messages import rules, service
+from recoup.office.messages import catalogue, rules, service
 from recoup.office.outbox.models import Delivery
 
 Sessions = sessionmaker[Session]
@@ -313,13 +313,7 @@ def test_every_template_is_complete() -> None:
     folders = [
         entry for entry in files("recoup.office.messages").joinpath("templates").iterdir() if entry.is_dir()
     ]
-    assert sorted(folder.name for folder in folders) == [
-        "account_changed",
-        "alert",
-        "run_finished",
-        "sign_in_code",
-        "welcome",
-    ]
+    assert sorted(folder.name for folder in folders) == sorted(catalogue.TEMPLATES)
     for folder in folders:
         assert sorted(part.name for part in folder.iterdir()) == ["body.html", "body.txt", "subject.txt"]
 

@@ -23,7 +23,7 @@ GRANTS = (
     # The journal is append-only for the application.
     "revoke update, delete, truncate on events, seals from {role}",
     # What was set and what was kept stays as it was.
-    "revoke update, delete, truncate on controls, files from {role}",
+    "revoke update, delete, truncate on controls, files, message_templates from {role}",
     # So does what people did, and nobody is ever removed: their name stands in the journal.
     "revoke update, delete, truncate on access_log from {role}",
     "revoke delete, truncate on people from {role}",

@@ -30,6 +30,7 @@ _DOMAIN = re.compile(
 _LONGEST_ADDRESS = 254
 _MAILBOX = re.compile(r"(?P<name>[^<>\"\\]*)<(?P<address>[^<>]*)>")
 _UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_MARK = "margin:0;padding:10px;background-color:#fdf0d5;color:#6b4400;font:14px/20px sans-serif;text-align:center;"
 _POLICY = SMTP.clone(cte_type="7bit")
 _LAST_UNIT_SHOWN = timedelta(hours=1)
 
@@ -172,3 +173,14 @@ def _sendable(text: str) -> str:
     """Give every line the same end, and replace what no mail may carry: controls and half characters."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", lines)
+
+
+def as_test(rendered: Rendered) -> Rendered:
+    """Mark a message as a test, in its subject and in both bodies."""
+    said = "This is a test of a template. Nothing happened."
+    text = f"[{said}]\n\n{rendered.text}"
+    mark = f'<p style="{_MARK}">{said}</p>'
+    body = re.search(r"<body[^>]*>", rendered.html, flags=re.IGNORECASE)
+    at = body.end() if body else 0
+    html = f"{rendered.html[:at]}{mark}{rendered.html[at:]}"
+    return Rendered(one_line(f"Test: {rendered.subject}", longest=LONGEST_SUBJECT), text, html)

@@ -8,22 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from jinja2 import (
-    Environment,
-    PackageLoader,
-    StrictUndefined,
-    TemplateNotFound,
-    UndefinedError,
-    select_autoescape,
-)
 from sqlalchemy.orm import Session
 
 from recoup.core.db import lock
-from recoup.core.errors import Conflict, Invalid, NotFound
+from recoup.core.errors import Conflict, Invalid
 from recoup.core.parts import DeliveryKind, Go, Planned, Result
 from recoup.core.sealing import Sealer
 from recoup.office.journal import service as journal
-from recoup.office.messages import outgoing, rules
+from recoup.office.messages import outgoing, rendering, rules, wording
+from recoup.office.messages.models import Message
 from recoup.office.outbox import queries as outbox_queries
 from recoup.office.outbox import rules as outbox_rules
 from recoup.office.outbox import service as outbox
@@ -69,11 +62,12 @@ def send(
         return planned.id
     compose = functools.partial(rules.compose, key=key, sender=author, to=recipient, now=now)
     shown = {**context, **dict.fromkeys(hidden.context, DOTS)} if hidden else context
-    payload = compose(_render(template, shown))
+    secret = {**context, **hidden.context} if hidden else None
+    version, rendered, sealed_too = wording.rendered(db, template, shown, secret=secret, now=now)
+    payload = compose(rendered)
     sealed = None
-    if hidden:
-        secret = compose(_render(template, {**context, **hidden.context}))
-        sealed = hidden.sealer.seal(secret, about=outbox_rules.sealed_for(key))
+    if hidden and sealed_too:
+        sealed = hidden.sealer.seal(compose(sealed_too), about=outbox_rules.sealed_for(key))
     delivery_id = outbox.plan(
         db,
         outbox.Plan(
@@ -86,6 +80,17 @@ def send(
             sealed=sealed,
         ),
         now=now,
+    )
+    db.add(
+        Message(
+            delivery_id=delivery_id,
+            template=template,
+            version=version,
+            recipient=recipient.addr_spec.lower(),
+            subject=rendered.subject,
+            is_test=False,
+            context=rendering.kept(shown),
+        )
     )
     journal.record(
         db,
@@ -144,34 +149,6 @@ def _planned(db: Session, key: str) -> Delivery | None:
     lock(db, f"recoup.message:{key}")
     known = outbox_queries.digests(db, [key])
     return outbox_queries.by_id(db, known[key][0]) if key in known else None
-
-
-def _render(template: str, context: Mapping[str, object]) -> rules.Rendered:
-    environment = _environment()
-    try:
-        subject, text, html = (
-            environment.get_template(f"{template}/{part}").render(context)
-            for part in ("subject.txt", "body.txt", "body.html")
-        )
-    except TemplateNotFound:
-        raise NotFound(f"There is no message template {template!r}.") from None
-    except UndefinedError as error:
-        raise Invalid(f"The message {template} cannot be written: {error.message}.") from None
-    return rules.Rendered(subject, text, html)
-
-
-@functools.cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("recoup.office.messages"),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(rules.FILTERS)
-    environment.tests.update(rules.TESTS)
-    return environment
 
 
 def _before(db: Session, planned: Planned, now: datetime) -> Go:  # noqa: ARG001 - the outbox's shape

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from recoup.office.outbox import health, jobs, service
+from recoup.office.outbox import desk, health, jobs, service
 from recoup.office.outbox.api import router
 from recoup.office.outbox.cli import commands
-from recoup.web.area import Area
+from recoup.office.outbox.lists import DELIVERIES
+from recoup.office.outbox.pages import bulk, deliveries
+from recoup.web.area import Area, MenuItem
 
 AREA = Area(
     name="outbox",
@@ -14,5 +16,28 @@ AREA = Area(
     checks=(health.standing,),
     probes=(health.doors,),
     routers=(router,),
+    pages=(deliveries.router, bulk.router),
+    templates="recoup.office.outbox",
+    menu=(MenuItem("Outbox", "/desk/outbox", "send", "outbox.look", "Work"),),
+    lists=(DELIVERIES,),
+    tiles=desk.tiles,
+    waiting=desk.waiting,
+    search=desk.search,
+    events={
+        "outbox.accepted": "Delivery {key} was accepted",
+        "outbox.refused": "Delivery {key} was refused: {reason}",
+        "outbox.unknown": "Nobody knows whether delivery {key} arrived: {reason}",
+        "outbox.held": "Delivery {key} was held for a person: {reason}",
+        "outbox.cancelled": "Delivery {key} was given up before it left: {reason}",
+        "outbox.resolved": "A delivery that was {was} was settled as {resolution}",
+        "outbox.settled_together": "{count} deliveries were settled together as {resolution}",
+        "outbox.channel_stopped": "A channel was stopped: {reason}",
+        "outbox.channel_resumed": "A channel was opened again",
+    },
+    leads={
+        "outbox/delivery": "/desk/outbox/{}",
+        "outbox/bulk": "/desk/outbox/bulk/{}",
+        "outbox/channel": lambda _name: "/desk/outbox",
+    },
     commands=commands,
 )

@@ -49,6 +49,9 @@ class Delivery(Base):
         CheckConstraint(f"sealed is null or (is_secret and state in ({KEEPS_SECRETS}))", name="sealed"),
         Index("ix_deliveries_moving", "channel", "next_attempt_at", postgresql_where=MOVING),
         Index("ix_deliveries_state_id", "state", "id"),
+        Index("ix_deliveries_channel_id", "channel", "id"),
+        Index("ix_deliveries_kind_id", "kind", "id"),
+        Index("ix_deliveries_key_prefix", "key", postgresql_ops={"key": "text_pattern_ops"}),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -7,9 +7,12 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, load_only
 
+from recoup.core.keyset import Slice, slice_of
+from recoup.office.journal.models import Event
 from recoup.office.outbox.models import Delivery, State, StoppedChannel
+from recoup.web.lists import Wanted
 
 
 def digests(db: Session, keys: Sequence[str]) -> dict[str, tuple[UUID, str]]:
@@ -124,6 +127,121 @@ def counts_by_state(db: Session) -> dict[str, int]:
     """Return how many deliveries stand in each state."""
     rows = db.execute(select(Delivery.state, func.count()).group_by(Delivery.state).order_by(Delivery.state))
     return {state: int(number) for state, number in rows}
+
+
+# ---------------------------------------------------------------- for pages
+
+COUNTED = 10_000
+"""Beyond this a page says "more": counting a million rows takes longer than reading the page."""
+MOST_NAMES = 50
+_LINE = load_only(
+    Delivery.id,
+    Delivery.key,
+    Delivery.kind,
+    Delivery.channel,
+    Delivery.subject,
+    Delivery.headers,
+    Delivery.state,
+    Delivery.attempt,
+    Delivery.handings,
+    Delivery.is_secret,
+    Delivery.next_attempt_at,
+    Delivery.reason,
+    Delivery.created_at,
+    Delivery.updated_at,
+)
+"""What a line of a list shows: no bytes, and nothing sealed."""
+
+
+def deliveries_page(db: Session, wanted: Wanted) -> Slice[Delivery]:
+    """Return a page of the list of deliveries; ``key`` finds keys by how they begin."""
+    statement = select(Delivery).options(_LINE)
+    for name, column in (
+        ("state", Delivery.state),
+        ("channel", Delivery.channel),
+        ("kind", Delivery.kind),
+    ):
+        if name in wanted.filters:
+            statement = statement.where(column == wanted.filters[name])
+    if "key" in wanted.filters:
+        statement = statement.where(Delivery.key.startswith(wanted.filters["key"], autoescape=True))
+    return slice_of(
+        db,
+        statement,
+        key=[Delivery.id],
+        descending=wanted.order.descending,
+        after=wanted.after,
+        limit=wanted.limit,
+    )
+
+
+def chosen(db: Session, ids: Sequence[UUID]) -> Sequence[Delivery]:
+    """Return the deliveries with these ids, without their bytes, newest first."""
+    found = select(Delivery).options(_LINE).where(Delivery.id.in_(ids))
+    return db.scalars(found.order_by(Delivery.id.desc())).all()
+
+
+def beginning(db: Session, text: str, *, limit: int) -> Sequence[Delivery]:
+    """Return the latest deliveries whose id or key begins with ``text``."""
+    begins = Delivery.key.startswith(text, autoescape=True)
+    digits = text.replace("-", "").lower()
+    if 8 <= len(digits) <= 32 and all(char in "0123456789abcdef" for char in digits):  # noqa: PLR2004 - an id's digits
+        first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+        begins = or_(begins, Delivery.id.between(first, last))
+    return db.scalars(
+        select(Delivery).options(_LINE).where(begins).order_by(Delivery.id.desc()).limit(limit)
+    ).all()
+
+
+def standing_counts(db: Session) -> dict[str, int]:
+    """Return how many deliveries stand in each state, at most one more than ``COUNTED``."""
+    counts = {}
+    for state in State:
+        some = select(Delivery.id).where(Delivery.state == state).limit(COUNTED + 1).subquery()
+        counts[str(state)] = int(db.execute(select(func.count()).select_from(some)).scalar_one())
+    return counts
+
+
+def refused_since(db: Session, since: datetime) -> int:
+    """Return how many deliveries were refused since then."""
+    late = (Delivery.state == State.REFUSED, Delivery.updated_at >= since)
+    some = select(Delivery.id).where(*late).limit(COUNTED + 1).subquery()
+    return int(db.execute(select(func.count()).select_from(some)).scalar_one())
+
+
+def oldest_in(db: Session, state: str) -> datetime | None:
+    """Return since when the oldest delivery of a state is planned."""
+    first = select(Delivery.created_at).where(Delivery.state == state).order_by(Delivery.id).limit(1)
+    return db.execute(first).scalar_one_or_none()
+
+
+def names(db: Session, column: InstrumentedAttribute[str]) -> list[str]:
+    """Return the different values of an indexed column: each is one step along its index, however many rows."""
+    found: list[str] = []
+    while len(found) < MOST_NAMES:
+        following = select(func.min(column)).where(column > found[-1]) if found else select(func.min(column))
+        name = db.execute(following).scalar_one()
+        if name is None:
+            break
+        found.append(str(name))
+    return found
+
+
+def story(db: Session, delivery_id: UUID) -> Sequence[Event]:
+    """Return what the journal tells of a delivery, oldest first."""
+    subjects = (f"outbox/delivery/{delivery_id}", f"messages/message/{delivery_id}")
+    found = select(Event).where(Event.subject.in_(subjects)).order_by(Event.id).limit(MOST_EVENTS)
+    return db.scalars(found).all()
+
+
+def bulk(db: Session, bulk_id: UUID) -> Event | None:
+    """Return the event that tells which deliveries were settled together."""
+    found = select(Event).where(Event.subject == f"outbox/bulk/{bulk_id}", Event.kind == SETTLED_TOGETHER)
+    return db.scalars(found).first()
+
+
+SETTLED_TOGETHER = "outbox.settled_together"
+MOST_EVENTS = 200
 
 
 def _waiting(*, unknown_too: bool) -> ColumnElement[bool]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from recoup.office.outbox.models import State
+from recoup.office.outbox.models import Delivery, State
 
 LEASE = timedelta(minutes=5)
 """Longer than ten deliveries, two at a time, need to reach the fence at a channel's own time limits."""
@@ -63,4 +66,145 @@ def may_resolve(state: str, resolution: str, *, is_secret: bool = False) -> str 
         return f"A delivery that is {state} cannot be resolved as {resolution!r}."
     if resolution == "again" and is_secret and state in ERASED:
         return "It carried a secret, which was erased: it cannot be handed over again."
+    return None
+
+
+# ---------------------------------------------------------------- for people
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A way to settle a delivery: what it does, when it is right, and why it is not possible (None: it is)."""
+
+    name: str
+    title: str
+    does: str
+    right: str
+    blocked: str | None
+
+
+WAYS = {
+    "again": "Hand it over again",
+    "accepted": "It was accepted",
+    "refused": "It was refused",
+    "cancel": "Give it up",
+}
+_DOES = {
+    "again": "The same bytes are handed over once more, within seconds.",
+    "accepted": "It is noted that the far side took it. Nothing is sent.",
+    "refused": "It is noted that the far side did not take it, and what depends on it is told so. Nothing is sent.",
+    "cancel": "It is given up for good. Nothing is sent, now or later.",
+}
+_RIGHT = {
+    "accepted": "Right when you have seen it on the far side: in its own list, or because the recipient has it.",
+    "refused": "Right when the far side has nothing of it, and it is not to be sent again.",
+    "cancel": "Right when it is no longer wanted, whatever became of it.",
+}
+_AGAIN = {
+    State.UNKNOWN: "Right when you have asked the far side and it has nothing. If it did arrive, it arrives twice.",
+    State.HELD: "Right when what stopped it is mended.",
+    State.REFUSED: "Right when the reason of the refusal is mended; else it is refused once more.",
+}
+_DEDUPES = "Safe: this far side knows a second copy by its key, and takes it once."
+
+
+def choices(state: str, *, is_secret: bool, dedupes: bool) -> list[Choice]:
+    """Return every way to settle a delivery, with what stands against it; none where it is over for good."""
+    made = []
+    for name, title in WAYS.items():
+        right = _RIGHT.get(name) or _AGAIN.get(State(state), "")
+        if name == "again" and dedupes and state != State.REFUSED:
+            right = _DEDUPES
+        blocked = may_resolve(state, name, is_secret=is_secret)
+        made.append(Choice(name, title, _DOES[name], right, blocked))
+    return made if any(choice.blocked is None for choice in made) else []
+
+
+def effect(way: str, *, dedupes: bool) -> str:
+    """Say what settling one of many this way does to it."""
+    if way == "again":
+        sure = "known by its key if it arrived before" if dedupes else "a second time, if it arrived before"
+        return f"The same bytes are handed over: {sure}."
+    return _DOES[way]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One moment in the story of a delivery; without ``at`` it is what happens now."""
+
+    at: datetime | None
+    title: str
+    text: str = ""
+    by: str = ""
+    state: str = ""
+
+
+_SAID = {
+    "outbox.accepted": "The far side accepted it",
+    "outbox.refused": "The far side refused it",
+    "outbox.unknown": "Nobody knows whether it arrived",
+    "outbox.held": "It was held for a person",
+    "outbox.cancelled": "It was given up before it left",
+    "messages.planned": "The message was written",
+    "messages.tested": "Somebody sent it as a test",
+    "messages.refused": "The recipient's server refused it",
+}
+
+
+def step_of(kind: str, detail: Mapping[str, Any], *, at: datetime, by: str) -> Step:
+    """Tell an event of the journal as a step of a delivery's story."""
+    if kind == "outbox.resolved":
+        title = f"Settled: {WAYS.get(str(detail.get('resolution')), 'as a person said').lower()}"
+        return Step(at, title, str(detail.get("note") or ""), by, str(detail.get("resolution")))
+    title = _SAID.get(kind) or kind.rpartition(".")[2].replace("_", " ").capitalize()
+    return Step(at, title, str(detail.get("reason") or ""), by, kind.rpartition(".")[2])
+
+
+def standing(delivery: Delivery) -> Step | None:
+    """Tell what happens to a delivery now; None where it is over."""
+    state, tries = delivery.state, delivery.attempt
+    if state == State.PLANNED and tries:
+        times = "once" if tries == 1 else f"{tries} times"
+        return Step(None, f"Tried {times}, and it waits for its next try", delivery.reason or "", state=state)
+    told = {
+        State.PLANNED: "It waits for a worker",
+        State.LEASED: "A worker prepares it",
+        State.HANDING: "It is being handed over right now",
+        State.UNKNOWN: "It waits for a person to say what became of it",
+        State.HELD: "It waits for a person",
+    }
+    title = told.get(State(state))
+    by = delivery.worker or "" if state in {State.LEASED, State.HANDING} else ""
+    return Step(None, title, delivery.reason or "", by, state) if title else None
+
+
+def in_words(subject: str, headers: Mapping[str, Any]) -> str:
+    """Say what a delivery is about: a mail by its template and recipient, others in the words of who planned them."""
+    part, _, rest = subject.partition("/")
+    if part == "messages" and "to" in headers:
+        template = rest.partition("/")[0].replace("_", " ").capitalize()
+        return f"{template}, to {headers['to']}"
+    return subject
+
+
+def moves(state: str) -> bool:
+    """Say whether a next attempt means anything in this state."""
+    return state in {State.PLANNED, State.UNKNOWN}
+
+
+SETTLED = {
+    "again": "It is handed over again.",
+    "accepted": "It stands as accepted now.",
+    "refused": "It stands as refused now.",
+    "cancel": "It is given up.",
+}
+LONGEST_NOTE = 2_000
+
+
+def note_problem(note: str) -> str | None:
+    """Say why a note cannot be kept, or return None."""
+    if len(note) > LONGEST_NOTE:
+        return f"Write at most {LONGEST_NOTE:,} characters."
+    if not all(char.isprintable() or char in "\r\n\t" for char in note):
+        return "It holds characters that cannot be shown."
     return None

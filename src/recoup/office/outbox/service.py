@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, update
 from sqlalchemy.orm import Session
 
 from recoup.core.db import copy_rows
-from recoup.core.errors import Conflict, NotFound
+from recoup.core.errors import Conflict, Invalid, NotFound, RecoupError
 from recoup.core.ids import new_id
 from recoup.core.parts import DeliveryKind, Result
 from recoup.core.tasks import defer
@@ -23,6 +23,8 @@ from recoup.office.outbox import queries, rules
 from recoup.office.outbox.models import Delivery, State, StoppedChannel
 
 DRAIN = "outbox.drain"
+MOST_AT_ONCE = 200
+"""Deliveries that a person can settle with one click: as many as a page of the list holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,67 @@ def resolve(
         note=note,
     )
     return delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A delivery that a person chose among many, and the state that they saw it in."""
+
+    id: UUID
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of many that were settled together: ids, and ids with the reason why they were left."""
+
+    id: UUID
+    settled: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def resolve_many(
+    db: Session,
+    chosen: Sequence[Chosen],
+    resolution: str,
+    *,
+    kinds: Mapping[str, DeliveryKind],
+    note: str,
+    actor: str,
+    now: datetime,
+) -> Settled:
+    """Settle many at once, each as ``resolve`` does; say which were and which were not, as the journal does.
+
+    One that changed since it was seen, or that cannot be settled so, is left as it is, with the reason. Raise
+    Invalid for too many, or for none.
+    """
+    if not 1 <= len(chosen) <= MOST_AT_ONCE:
+        raise Invalid(f"Choose 1 to {MOST_AT_ONCE} deliveries.")
+    settled, left = [], []
+    for one in sorted(
+        chosen, key=lambda each: each.id
+    ):  # always in one order: two people at once do not deadlock
+        try:
+            with db.begin_nested():
+                found = queries.by_id(db, one.id, for_update=True)
+                if found is not None and found.state != one.state:
+                    raise Conflict(f"It became {found.state} meanwhile.")
+                resolve(db, one.id, resolution, kinds=kinds, note=note, actor=actor, now=now)
+            settled.append(str(one.id))
+        except RecoupError as error:
+            left.append(f"{one.id} {error.detail}")
+    bulk_id = new_id()
+    detail = {"resolution": resolution, "note": note, "settled": settled, "left": left}
+    journal.record(
+        db,
+        queries.SETTLED_TOGETHER,
+        f"outbox/bulk/{bulk_id}",
+        actor=actor,
+        now=now,
+        count=len(settled),
+        **detail,
+    )
+    return Settled(bulk_id, tuple(settled), tuple(left))
 
 
 def resume(db: Session, channel: str, *, actor: str, now: datetime) -> None:
