@@ -11,8 +11,8 @@ import segno
 from markupsafe import Markup
 
 SAYS: Mapping[str, str] = {
-    "account.look": "see their own account, sessions, keys and second factors",
-    "account.change": "change their own account, make and revoke keys",
+    "account.look": "see one's own account, sessions, keys and second factors",
+    "account.change": "change one's own account, make and revoke keys",
     "overview.look": "open the overview",
     "jobs.look": "see jobs, schedules, runs and their logs",
     "files.look": "open stored files",
@@ -72,7 +72,7 @@ _BROWSERS = (
     ("Opera", r"\bOPR/"),
     ("Samsung Internet", r"\bSamsungBrowser/"),
     ("Firefox", r"\b(?:Firefox|FxiOS)/"),
-    ("Chrome", r"\b(?:Chrome|Chromium|CriOS)/"),
+    ("Chrome", r"(?:Chrome|Chromium|CriOS)/"),
     ("Safari", r"\bSafari/"),
 )
 _SYSTEMS = (

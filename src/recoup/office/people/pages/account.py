@@ -19,7 +19,7 @@ from recoup.office.people.controls import SESSION_HOURS, SESSION_IDLE_MINUTES
 from recoup.office.people.pages.doors import ACCOUNT, SIGN_IN, Typed, onward, word
 from recoup.office.people.service import own, people, sessions
 from recoup.web import pages
-from recoup.web.auth import Actor, may
+from recoup.web.auth import Actor, permit
 from recoup.web.deps import Db, Now
 
 router = APIRouter(prefix="/desk/account")
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/desk/account")
 
 def complete(me: OneSelf) -> Caller:
     """Return who is asking, once they showed what their role needs; account.change is what they lack before."""
-    return may("account.change")(me)
+    return permit(me, "account.change")
 
 
 Complete = Annotated[Caller, Depends(complete)]
@@ -38,7 +38,7 @@ def account(request: Request, db: Db, me: OneSelf, now: Now) -> Response:
     """Show who one is here; who still lacks a factor is led to it."""
     if me.missing:
         return pages.lead_on(onward(me.missing, ""))
-    may("account.look")(me)
+    permit(me, "account.look")
     return _page(request, db, me, now=now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -26,6 +27,7 @@ KEYS = f"{ACCOUNT}/keys"
 
 router = APIRouter(prefix=KEYS, dependencies=[Depends(may("account.change"))])
 
+SCOPES = (("look", "only look"), ("all", "do all that I may"))
 LASTS = {"30 days": 30, "90 days": 90, "a year": 365}
 
 
@@ -90,6 +92,10 @@ def revoke_key(db: Db, me: Complete, actor: Actor, now: Now, key_id: UUID) -> Re
     return pages.lead_on(KEYS, "The key was revoked; programs that use it are refused from now on.")
 
 
+def _with_words(one: forms.Field) -> forms.Field:
+    return replace(one, choices=SCOPES) if one.name == "scope" else one
+
+
 def _page(
     request: Request,
     db: Session,
@@ -105,7 +111,7 @@ def _page(
         "people/keys.html",
         status=status,
         keys=queries.keys_of(db, me.person) if me.person else [],
-        fields=forms.fields_of(KeyForm),
+        fields=[_with_words(one) for one in forms.fields_of(KeyForm)],
         typed=typed or forms.values_of(KeyForm),
         errors=errors or {},
         problem=problem,
