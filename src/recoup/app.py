@@ -46,12 +46,13 @@ from recoup.office.people.access import AccessLog
 from recoup.office.people.area import AREA as PEOPLE
 from recoup.office.people.permissions import EVERYTHING
 from recoup.office.people.secrets import Keys
+from recoup.office.setup.area import AREA as SETUP
 from recoup.settings import Settings, SettingsError, load
 from recoup.web import keys
 from recoup.web.area import Area
 
 AREAS: tuple[Area, ...] = (METERING,)
-OFFICE: tuple[Area, ...] = (JOURNAL, OWED, FILES, CONTROLS, OUTBOX, MESSAGES, PEOPLE, JOBS, DESK)
+OFFICE: tuple[Area, ...] = (JOURNAL, OWED, FILES, CONTROLS, OUTBOX, MESSAGES, PEOPLE, JOBS, SETUP, DESK)
 ALL = OFFICE + AREAS
 
 DATABASE = "recoup"

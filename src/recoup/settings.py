@@ -72,7 +72,9 @@ class ProcessSettings(Section):
     """Where this process lives and listens, which database it uses, and how much it does at once."""
 
     home: Folder = Path("var")
+    """The folder that holds everything this installation writes."""
     host: str = "127.0.0.1"
+    """The address that the server listens on; 0.0.0.0 is every one of this machine."""
     port: int = Field(default=8000, ge=0, le=65535)
     """0: any free port."""
     database_url: Annotated[SecretStr | None, Env("DATABASE_URL")] = None
@@ -84,6 +86,7 @@ class ProcessSettings(Section):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], BeforeValidator(_lower), Env("LOG_LEVEL")
     ] = "info"
+    """How much the log tells."""
     workers: int = Field(default=1, ge=1, le=64)
     """Worker processes that ``recoup up`` starts."""
     worker_threads: int = Field(default=8, ge=1, le=200)
@@ -96,13 +99,19 @@ class MailSettings(Section):
     """The mail server; without ``smtp_host`` mails are written to files under ``home``."""
 
     smtp_host: Annotated[str | None, Env("SMTP_HOST")] = None
+    """The mail server's name."""
     smtp_port: Annotated[int, Env("SMTP_PORT")] = Field(default=587, ge=1, le=65535)
+    """Usually 587 with starttls, 465 with tls."""
     smtp_user: Annotated[str | None, Env("SMTP_USER", "SMTP_USERNAME")] = None
+    """The name that the mail server knows us by."""
     smtp_password: Annotated[SecretStr | None, Env("SMTP_PASSWORD")] = None
+    """The password that goes with it."""
     smtp_security: Annotated[
         Literal["starttls", "tls", "none"], BeforeValidator(_lower), Env("SMTP_SECURITY")
     ] = "starttls"
+    """``starttls`` insists on it, ``tls`` speaks it from the first byte, ``none`` is for a server on this machine."""
     sender: Annotated[str, Env("SMTP_SENDER", "SMTP_FROM")] = "Recoup <recoup@localhost>"
+    """Who our mails come from."""
     alerts: tuple[str, ...] = ("administrator@localhost",)
     """Who is told when something needs a person."""
 

@@ -45,7 +45,13 @@ class EnvPattern:
 class Section(BaseModel):
     """The settings of one part, ``[section]`` in recoup.toml; nothing changes them once they are loaded."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,  # pages show them
+    )
 
 
 def absolute(path: Path, info: ValidationInfo) -> Path:

@@ -17,6 +17,7 @@ TAGS = [
     {"name": "journal", "description": "What happened, to what, by whom; sealed, and verifiable."},
     {"name": "owed", "description": "Sums owed to us, and when they lapse."},
     {"name": "controls", "description": "What an administrator may change while everything runs."},
+    {"name": "setup", "description": "The three JSON files of the old program: bring in, give back."},
     {"name": "files", "description": "Stored bytes."},
     {"name": "lists", "description": "Every list of the portal as a file: CSV, Excel, Parquet."},
     {"name": "metering", "description": "Usage: windows, entries, and what waits for a person."},

@@ -45,6 +45,7 @@ PARTS = {
     "journal": "What happened, to what, by whom; and whether that is still what it was.",
     "lists": "Every list of the portal, as a file: CSV, Excel or Parquet.",
     "controls": "What can be changed while everything runs, with every version kept.",
+    "setup": "The three JSON files of the old program: bring in, give back.",
     "people": "Who may come in: add, change, keep out; their sessions, keys and factors.",
 }
 """The groups of commands that parts plug in (``Area.commands``), as --help lists them."""

@@ -39,25 +39,37 @@ class MeteringSettings(Section):
     """The section ``[metering]``."""
 
     bucket: Annotated[str | None, Env("S3_BUCKET_NAME")] = None
+    """The producer's bucket, which holds the hour files."""
     source: str | None = None
     """Where the hour files are, if not in ``bucket``: ``s3://bucket?endpoint=…`` or a folder."""
     prefix: str = "omnistrate-metering"
+    """The folder of the bucket that the hour files are under."""
     service: Annotated[str | None, Env("SERVICE_NAME")] = None
+    """The service of the one stream, where ``streams`` names none."""
     environment: Annotated[str | None, Env("ENVIRONMENT_TYPE")] = None
+    """The environment of the one stream, such as PROD."""
     plan: Annotated[str | None, Env("PLAN_ID")] = None
+    """The plan of the one stream."""
     cloud: Annotated[Cloud, Env("CLAZAR_CLOUD")] = "aws"
+    """Whose marketplace bills: aws, azure or gcp."""
     streams: tuple[StreamSettings, ...] = ()
+    """Several streams, each a table."""
     dimensions: Annotated[tuple[DimensionSettings, ...], EnvPattern(r"DIMENSION(\d+)_(NAME|FORMULA)")] = ()
     """Empty: every measured dimension is submitted as it is."""
 
     clazar_client_id: Annotated[str | None, Env("CLAZAR_CLIENT_ID")] = None
+    """The name that Clazar knows us by."""
     clazar_client_secret: Annotated[SecretStr | None, Env("CLAZAR_CLIENT_SECRET")] = None
+    """The secret that goes with it."""
     clazar_url: Annotated[str, Env("CLAZAR_API_URL")] = "https://api.clazar.io/metering/"
+    """Where usage is submitted."""
 
     max_hours_per_run: Annotated[int, Env("MAX_HOURS_PER_RUN")] = Field(default=24, ge=1, le=10_000)
+    """How many hours one run takes of each stream at most."""
     state_file: Annotated[str | None, Env("STATE_FILE_PATH")] = None
     """The state file of the script that this replaces: read at the first run, kept up to date afterwards."""
     dry_run: Annotated[bool, Env("DRY_RUN")] = False
+    """Plan everything and submit nothing."""
     start: datetime | None = None
     """The first hour; without it 24 hours before the first run."""
 
@@ -65,7 +77,9 @@ class MeteringSettings(Section):
     """``marker``: only the producer's marker closes an hour. ``settle``: only time does. ``auto``: the marker, where
     it names the stream, and time where it does not."""
     settle_minutes: int = Field(default=90, ge=0, le=100_000)
+    """How long after its end an hour is complete, where no marker says so."""
     fold_repeats: bool = True
+    """Count a record that stands in the files several times once."""
     zeros: Literal["skip", "send"] | None = None
     """What happens to a quantity of zero; without it the cloud's own rule."""
     whole_numbers: bool | None = None

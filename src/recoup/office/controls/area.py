@@ -14,5 +14,7 @@ AREA = Area(
     templates="recoup.office.controls",
     menu=(MenuItem("Controls", "/desk/controls", "adjustments", "controls.look", "House"),),
     finds=shown.hits,
+    events={"controls.changed": "Changed from {was} to {value}"},
+    leads={"controls/control": "/desk/controls/{}"},
     commands=commands,
 )

@@ -96,6 +96,8 @@ def as_text(value: object) -> str:
     """Write a kept value as a page shows it."""
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "empty"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     return rules.to_text(value) or "empty"
 
 
