@@ -15,6 +15,7 @@ from recoup.core.errors import RecoupError
 from recoup.core.parts import Job
 from recoup.core.system import Caller
 from recoup.office.jobs import service, views
+from recoup.office.jobs.rules import trouble
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, SignedIn, may
 from recoup.web.deps import Db, Now, Running
@@ -110,8 +111,10 @@ def _page(
         errors=errors or {},
         history=history,
         problem=problem,
+        first_sentence=lambda text: trouble.cause(text)[0],
     )
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """Begin with a capital letter, but leave what is no sentence as it is written: ``service:environment:plan``."""
+    return text[:1].upper() + text[1:] if " " in text else text

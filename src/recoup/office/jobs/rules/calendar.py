@@ -53,7 +53,7 @@ KINDS = (
 """From what one must look at to what one need not: a cell with several slots shows the first of them."""
 BY_NAME = {kind.name: kind for kind in KINDS}
 RANK = {kind.name: rank for rank, kind in enumerate(KINDS)}
-ALWAYS_EXPLAINED = ("ran", "trouble", "failed", "skipped", "caught_up", "next")
+ALWAYS_EXPLAINED = ("ran", "trouble", "failed", "skipped", "caught_up")
 
 
 @dataclass(frozen=True, slots=True)

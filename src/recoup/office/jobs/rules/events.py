@@ -10,7 +10,7 @@ EVENTS = {
     "jobs.schedule_changed": "The schedule was changed from {was} to {cron} {zone}.",
     "jobs.paused": "The job was paused.",
     "jobs.resumed": "The job was resumed.",
-    "jobs.notify_changed": "Who is told was changed. Of success: {success}. Of failure: {failure}.",
+    "jobs.notify_changed": "Who is told was changed. When a run succeeds: {success}. When one fails: {failure}.",
     "jobs.run_succeeded": "A run of {job} succeeded: {summary}",
     "jobs.run_failed": "A run of {job} failed: {summary}",
     "jobs.run_parked": "A run of {job} was parked: {summary}",
