@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recoup.areas.metering import desk, health, lists
+from recoup.areas.metering import desk, health, lists, told
 from recoup.areas.metering.api import router
 from recoup.areas.metering.cli.group import commands
 from recoup.areas.metering.jobs.export import ExportParams, run_job
@@ -43,5 +43,8 @@ AREA = Area(
     tiles=desk.tiles,
     waiting=desk.waiting,
     search=desk.search,
+    first=told.first_steps,
+    events=told.EVENTS,
+    leads=told.LEADS,
     commands=commands,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recoup.office.desk import jobs
+from recoup.office.desk import first, jobs, told
 from recoup.office.desk.api import router as lists
 from recoup.office.desk.cli import commands
 from recoup.office.desk.controls import CONTROLS
@@ -17,5 +17,8 @@ AREA = Area(
     pages=(router,),
     templates="recoup.office.desk",
     menu=(MenuItem("Overview", "/desk", "layout-dashboard", "overview.look"),),
+    first=first.steps,
+    events=told.EVENTS,
+    leads=told.LEADS,
     commands=commands,
 )

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from recoup.core.errors import Invalid
-from recoup.office.desk import service
+from recoup.office.desk import search, service, shown
+from recoup.office.jobs import service as jobs
+from recoup.office.journal import telling
+from recoup.office.journal.jobs import VERIFY
 from recoup.web import forms, pages
-from recoup.web.area import Hit
 from recoup.web.auth import Actor, SignedIn, may
 from recoup.web.deps import Db, Now, Running
 from recoup.web.lists import LONGEST_QUERY
-
-MOST_HITS = 20
 
 router = APIRouter()
 
@@ -36,25 +37,65 @@ def overview(request: Request, db: Db, system: Running, now: Now, me: SignedIn) 
     """Show how everything stands; whom that does not concern is led to their own account."""
     if not me.may("overview.look"):
         return RedirectResponse("/desk/account", HTTPStatus.SEE_OTHER)
-    parts = [area for area in system.parts.desk if not area.menu or me.may(area.menu[0].may)]
-    tiles = [tile for area in parts if area.tiles for tile in area.tiles(db, now)]
-    waiting = [one for area in parts if area.waiting for one in area.waiting(db, now)]
-    return pages.render(request, "desk/overview.html", tiles=tiles, waiting=waiting)
+    parts = shown.parts_for(system, me)
+    waiting = shown.waiting(db, parts, now=now)
+    return pages.render(
+        request,
+        "desk/overview.html",
+        standing=shown.standing(db, system, now=now) if me.may("jobs.look") else None,
+        tiles=shown.tiles(db, parts, now=now),
+        waiting=waiting[: shown.MOST_WAITING],
+        waiting_more=max(len(waiting) - shown.MOST_WAITING, 0),
+        steps=shown.first_steps(db, system, parts),
+        health=_checked(request).health(system) if me.may("health.look") else None,
+        job_title=lambda name: system.parts.jobs[name].title if name in system.parts.jobs else name,
+        who=telling.who,
+    )
 
 
-@router.get("/desk/search")
-def search(
-    request: Request, db: Db, system: Running, me: SignedIn, q: Annotated[str, Query(max_length=200)] = ""
+@router.get("/desk/waiting", dependencies=[Depends(may("overview.look"))])
+def waiting(request: Request, db: Db, system: Running, now: Now, me: SignedIn) -> Response:
+    """Show all that waits for a person."""
+    found = shown.waiting(db, shown.parts_for(system, me), now=now)
+    return pages.render(request, "desk/waiting.html", waiting=found)
+
+
+@router.get("/desk/search", dependencies=[Depends(may("overview.look"))])
+def find(
+    request: Request, db: Db, system: Running, me: SignedIn, q: Annotated[str, Query(max_length=2_000)] = ""
 ) -> Response:
     """Find what has an id or a name, in whatever the reader may see."""
-    wanted = q.strip()
-    hits: list[Hit] = []
-    for area in system.parts.desk if wanted else ():
-        if area.search is not None and (not area.menu or me.may(area.menu[0].may)):
-            hits += area.search(db, wanted)
-        if area.finds is not None and (not area.menu or me.may(area.menu[0].may)):
-            hits += area.finds(system, wanted)
-    return pages.render(request, "desk/search.html", q=wanted, hits=hits[:MOST_HITS])
+    wanted = search.readable(q)
+    found = None
+    if len(wanted) >= search.SHORTEST:
+        found = search.search(db, system, shown.parts_for(system, me), wanted)
+    return pages.render(request, "desk/search.html", q=wanted, found=found, shortest=search.SHORTEST)
+
+
+@router.get("/desk/about/{subject:path}", dependencies=[Depends(may("overview.look"))])
+def about(system: Running, subject: str) -> Response:
+    """Lead to the page of whatever a subject names, or to its timeline where it has no page."""
+    to = telling.Telling(system.parts.desk).href(subject)
+    return RedirectResponse(to or f"/desk/journal?{urlencode({'subject': subject})}", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/desk/journal/verify", dependencies=[Depends(may("journal.look"))])
+def verify(db: Db, system: Running, now: Now, actor: Actor) -> Response:
+    """Start the run that verifies the journal, and lead to it."""
+    run = jobs.start(db, system.parts.jobs[VERIFY.name], {}, trigger="page", actor=actor, now=now)
+    return pages.lead_on(
+        f"/desk/runs/{run.id}",
+        "The journal is being verified. How that ended stands here, and in the journal.",
+    )
+
+
+def _checked(request: Request) -> shown.Checked:
+    """Return what this server remembers of its checks."""
+    state = request.app.state
+    if not hasattr(state, "desk_checked"):
+        state.desk_checked = shown.Checked()
+    checked: shown.Checked = state.desk_checked
+    return checked
 
 
 class ExportForm(BaseModel):

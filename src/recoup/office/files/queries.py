@@ -8,13 +8,17 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from recoup.core.db import copy_rows
+from recoup.core.keyset import Slice, slice_of
 from recoup.core.ports import BlobInfo
 from recoup.office.files.models import File
+from recoup.web.lists import Wanted
 
 _SEEN = "files_seen_in_store"
+SEARCHED = 20_000
+"""Names are looked for among so many files, the newest: no index finds a part of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +71,39 @@ def difference(db: Session, seen: Iterable[BlobInfo], *, before: datetime, limit
     )
     db.execute(text(f"drop table {_SEEN}"))
     return found
+
+
+def files_page(db: Session, wanted: Wanted) -> Slice[File]:
+    """Return a page of the list of files: by a part of the name, by the beginning of what they belong to, by days."""
+    statement = select(File)
+    if name := wanted.filters.get("name"):
+        statement = statement.where(File.name.icontains(name, autoescape=True))
+    if subject := wanted.filters.get("subject"):
+        statement = statement.where(File.subject.startswith(subject, autoescape=True))
+    if (since := wanted.since("since")) is not None:
+        statement = statement.where(File.created_at >= since)
+    if (until := wanted.until("until")) is not None:
+        statement = statement.where(File.created_at < until)
+    return slice_of(
+        db,
+        statement,
+        key=[File.id],
+        descending=wanted.order.descending,
+        after=wanted.after,
+        limit=wanted.limit,
+    )
+
+
+def between(db: Session, first: UUID, last: UUID, *, limit: int) -> Sequence[File]:
+    """Return files whose ids lie between two, both included."""
+    return db.scalars(
+        select(File).where(File.id >= first, File.id <= last).order_by(File.id).limit(limit)
+    ).all()
+
+
+def named(db: Session, part: str, *, limit: int) -> Sequence[File]:
+    """Return files with this in their name, out of the newest 20,000, newest first."""
+    newest = select(File).order_by(File.id.desc()).limit(SEARCHED).subquery()
+    recent = aliased(File, newest)
+    statement = select(recent).where(recent.name.icontains(part, autoescape=True))
+    return db.scalars(statement.order_by(recent.id.desc()).limit(limit)).all()

@@ -19,6 +19,25 @@ LONGEST_EXTENSION = 10
 LONGEST_LINK = timedelta(days=7)
 BINARY = "application/octet-stream"
 
+KINDS = {
+    "csv": "CSV",
+    "xlsx": "Workbook",
+    "parquet": "Parquet",
+    "json": "JSON",
+    "jsonl": "JSON lines",
+    "pdf": "PDF",
+    "txt": "Text",
+    "log": "Log",
+    "zip": "Archive",
+    "gz": "Archive",
+    "png": "Image",
+    "jpg": "Image",
+    "jpeg": "Image",
+    "docx": "Document",
+    "doc": "Document",
+    "eml": "Message",
+}
+
 MOST_ORPHANS = 1_000
 """More objects without a row than this are no accident (a restored database, a shared bucket): a person looks."""
 
@@ -50,6 +69,15 @@ def clean_media_type(media_type: str) -> str:
     """Return the media type in lower case, or ``application/octet-stream`` for what is none (RFC 9110, 8.3.1)."""
     found = _MEDIA_TYPE.fullmatch(media_type.strip())
     return found.group().lower() if found else BINARY
+
+
+def kind_of(name: str, media_type: str) -> str:
+    """Say what a file is, in a word: by its extension where that is a usual one, else by its media type."""
+    _, dot, extension = name.rpartition(".")
+    if dot and extension.lower() in KINDS:
+        return KINDS[extension.lower()]
+    kind = media_type.partition(";")[0]
+    return {"text/plain": "Text", BINARY: "Bytes"}.get(kind, kind)
 
 
 def store_key(file_id: UUID, now: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -67,20 +67,25 @@ class Verification:
     problems: tuple[str, ...]
 
 
-def verify(db: Session, *, anchors: Mapping[int, str] | None = None) -> Verification:
+def verify(
+    db: Session,
+    *,
+    anchors: Mapping[int, str] | None = None,
+    told: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Verification:
     """Recompute the whole chain and compare it with the heads that were written down outside (``anchors``).
 
     ``anchors``: seal number to hash in hexadecimal. A changed, removed or unsealed-and-removed event, a missing or
-    rewritten seal, and a chain that was cut at its end are each named.
+    rewritten seal, and a chain that was cut at its end are each named. ``told`` hears how many events were looked at.
     """
-    chain = _walk(db)
+    events, waiting = queries.counts(db)
+    chain = _walk(db, lambda done: told(done, events))
     problems = list(chain.problems)
     for number, anchored in sorted((anchors or {}).items()):
         if number not in chain.hashes:
             problems.append(f"Seal {number} was written down outside the database and is gone.")
         elif chain.hashes[number] != anchored:
             problems.append(f"Seal {number} is not the one that was written down outside the database.")
-    events, waiting = queries.counts(db)
     if events != chain.sealed + waiting:
         problems.append(
             f"{events} events are stored, {chain.sealed} are sealed and {waiting} wait: they do not add up."
@@ -96,7 +101,7 @@ class _Chain:
     problems: list[str] = field(default_factory=list)
 
 
-def _walk(db: Session) -> _Chain:
+def _walk(db: Session, told: Callable[[int], None]) -> _Chain:
     chain, previous, expected = _Chain(), rules.GENESIS, 1
     for one in queries.seals(db):
         if one.number != expected:
@@ -119,4 +124,5 @@ def _walk(db: Session) -> _Chain:
         chain.hashes[one.number] = one.hash.hex()
         for row in (*found.values(), one):
             db.expunge(row)
+        told(chain.sealed)
     return chain

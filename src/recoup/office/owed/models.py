@@ -24,7 +24,9 @@ class OwedItem(Base):
         CheckConstraint("amount_minor >= 0", name="amount_not_negative"),
         CheckConstraint("(state = 'open') = (ended_at is null)", name="ended"),
         Index("ix_owed_items_open_lapse", "lapses_at", postgresql_where="state = 'open'"),
-        Index("ix_owed_items_lapse_id", text("coalesce(lapses_at, '9000-01-01 00:00:00+00'::timestamptz)"), "id"),
+        Index(
+            "ix_owed_items_lapse_id", text("coalesce(lapses_at, '9000-01-01 00:00:00+00'::timestamptz)"), "id"
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import DateTime, and_, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
+from recoup.core.keyset import Slice, slice_of
 from recoup.office.owed.models import OwedItem
+from recoup.web.lists import Choices, Wanted
+
+MOST_COUNTED = 10_000
+"""Beyond so many a figure reads "more than"."""
+_LAPSES = literal_column(
+    "coalesce(owed_items.lapses_at, '9000-01-01 00:00:00+00'::timestamptz)", DateTime(timezone=True)
+)
+"""What an index carries: what never lapses comes last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +68,59 @@ def open_items(
             later = or_(later, OwedItem.lapses_at > last.lapses_at, OwedItem.lapses_at.is_(None))
         statement = statement.where(later)
     return db.scalars(statement.order_by(OwedItem.lapses_at.nulls_last(), OwedItem.id).limit(limit)).all()
+
+
+def items_page(db: Session, wanted: Wanted) -> Slice[OwedItem]:
+    """Return a page of the list: by state, area, a part of the party's name, and the last day on which it lapses."""
+    statement, filters = select(OwedItem), wanted.filters
+    if state := filters.get("state"):
+        statement = statement.where(OwedItem.state == state)
+    if area := filters.get("area"):
+        statement = statement.where(OwedItem.area == area)
+    if party := filters.get("party"):
+        statement = statement.where(OwedItem.party.icontains(party, autoescape=True))
+    if (until := wanted.until("until")) is not None:
+        statement = statement.where(OwedItem.lapses_at < until)
+    by_lapse = wanted.order.name.startswith("lapses")
+    return slice_of(
+        db,
+        statement,
+        key=[_LAPSES, OwedItem.id] if by_lapse else [OwedItem.id],
+        descending=wanted.order.descending,
+        after=wanted.after,
+        limit=wanted.limit,
+    )
+
+
+def area_choices(db: Session) -> Choices:
+    """Return the areas that something open is owed in."""
+    found = db.scalars(
+        select(OwedItem.area).where(OwedItem.state == "open").distinct().order_by(OwedItem.area)
+    )
+    return tuple((area, area) for area in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What is open: how many items (at most 10,001), how many without a price, and their sum per currency."""
+
+    items: int
+    unpriced: int
+    minor_by_currency: dict[str, int]
+
+
+def sums(db: Session, *, lapses_before: datetime | None = None) -> Sums:
+    """Return what is open, or what of it lapses before an instant; the first 10,001 to lapse are looked at."""
+    statement = select(OwedItem.currency, OwedItem.amount_minor).where(OwedItem.state == "open")
+    if lapses_before is not None:
+        statement = statement.where(OwedItem.lapses_at < lapses_before)
+    some = statement.order_by(OwedItem.lapses_at).limit(MOST_COUNTED + 1).subquery()
+    total = select(some.c.currency, func.count(), func.coalesce(func.sum(some.c.amount_minor), 0)).group_by(
+        some.c.currency
+    )
+    rows = db.execute(total).all()
+    return Sums(
+        items=sum(count for _, count, _ in rows),
+        unpriced=sum(count for currency, count, _ in rows if currency is None),
+        minor_by_currency={currency: int(minor) for currency, _, minor in rows if currency is not None},
+    )

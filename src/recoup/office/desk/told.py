@@ -1,0 +1,62 @@
+"""How the events of the office read, and where its subjects lead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+EVENTS: Mapping[str, str] = {
+    "jobs.run_succeeded": "{job} went well: {summary}",
+    "jobs.run_failed": "{job} failed: {summary}",
+    "jobs.run_parked": "{job} was parked: {summary}",
+    "jobs.run_cancelled": "A run was asked to stop.",
+    "jobs.run_looked_after": "Somebody looked after a run. {note}",
+    "jobs.paused": "{name} was paused.",
+    "jobs.resumed": "{name} runs on schedule again.",
+    "jobs.schedule_changed": "{name} got another schedule: {cron} in {zone}, before {was}.",
+    "jobs.notify_changed": "Who hears of {name} was changed.",
+    "lists.export_asked": "The list {name} was exported as {format}.",
+    "controls.changed": "{name} was set to {value}, before {was}.",
+    "outbox.accepted": "{key} was accepted.",
+    "outbox.refused": "{key} was refused: {reason}",
+    "outbox.unknown": "Nobody knows whether {key} arrived: {reason}",
+    "outbox.held": "{key} is held: {reason}",
+    "outbox.cancelled": "{key} was cancelled: {reason}",
+    "outbox.resolved": "A delivery that was {was} was settled: {resolution}. {note}",
+    "outbox.channel_stopped": "Nothing leaves through {name} any more: {reason}",
+    "outbox.channel_resumed": "The channel {name} was opened again.",
+    "messages.planned": "A message to {to} was planned ({template}).",
+    "messages.refused": "A message was refused: {reason}",
+    "messages.unaddressable": "A message could not be addressed: {reason}",
+    "messages.tested": "A test of {template} went to {to}.",
+    "messages.template_changed": "The wording of {name} was changed. {note}",
+    "people.added": "{address} was let in as {role}.",
+    "people.disabled": "{address} was kept out.",
+    "people.enabled": "{address} was let in again.",
+    "people.role_changed": "{address} became {role}, before {was}.",
+    "people.factor_policy_changed": "A second factor is asked of {address}: {policy}.",
+    "people.profile_changed": "{address} changed their profile.",
+    "people.totp_added": "{address} added an authenticator app.",
+    "people.totp_removed": "{address} removed their authenticator app.",
+    "people.passkey_added": "{address} added a passkey.",
+    "people.passkey_removed": "{address} removed a passkey.",
+    "people.factors_reset": "The second factors of {address} were taken away.",
+    "people.key_made": "The key {name} was made.",
+    "people.key_revoked": "The key {name} was revoked.",
+    "people.code_sent": "A code went to {to}.",
+    "people.signed_in": "Somebody signed in, by {how}.",
+    "people.signed_out": "Somebody signed out.",
+    "people.session_ended": "A session was ended.",
+    "people.sessions_ended": "{sessions_ended} sessions of {address} were ended.",
+    "people.factor_shown": "A second factor was shown: {factor}.",
+    "people.link_made": "A way in was made for {address}.",
+    "people.token_replayed": "A used token of {address} was shown again, so its session was ended.",
+}
+
+LEADS: Mapping[str, str] = {
+    "jobs/run": "/desk/runs/{}",
+    "jobs/job": "/desk/jobs/{}",
+    "controls/control": "/desk/controls/{}",
+    "outbox/delivery": "/desk/outbox/{}",
+    "messages/message": "/desk/outbox/{}",
+    "people/person": "/desk/people/{}",
+}
