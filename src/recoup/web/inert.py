@@ -104,7 +104,8 @@ class _Writer(HTMLParser):
         if self._swallowing or tag in SWALLOWED:
             if tag in SWALLOWED:
                 self._swallowing.append(tag)
-                self._note(tag)
+                if tag != "title":  # which nobody sees
+                    self._note(tag)
             return
         if tag == "style":
             self._in_style = True

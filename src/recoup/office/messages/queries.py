@@ -121,3 +121,16 @@ def fell_back(db: Session, *, since: datetime) -> Sequence[Event]:
     """Return the events that tell of templates which could not be used."""
     found = select(Event).where(Event.kind == "messages.fell_back", Event.at > since)
     return db.scalars(found.order_by(Event.id.desc()).limit(MOST_EVENTS)).all()
+
+
+def fell_back_lately(db: Session) -> Sequence[Event]:
+    """Return the latest events that tell of a template which could not be used, where its version still holds."""
+    found = (
+        select(Event).where(Event.kind == "messages.fell_back").order_by(Event.id.desc()).limit(MOST_EVENTS)
+    )
+    held: dict[str, Event] = {}
+    for event in db.scalars(found).all():
+        row = latest(db, event.detail["template"])
+        if row is not None and row.version == event.detail["version"]:
+            held.setdefault(row.name, event)
+    return list(held.values())

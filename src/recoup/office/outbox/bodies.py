@@ -16,6 +16,7 @@ LARGEST_SHOWN = 200_000
 MOST_HEADERS = 40
 MOST_FACTS = 200
 DEEPEST = 6
+MOST_COLUMNS = 10
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
@@ -103,11 +104,38 @@ def in_lines(text: str) -> str:
     return "".join(out)
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A list of things that have the same names, as the far side sent it."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def tables(answer: Mapping[str, Any]) -> list[Table]:
+    """Return what the far side said in lists of things, as tables."""
+    return [_table(name, value) for name, value in answer.items() if _is_table(value)]
+
+
 def facts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Write what the far side said as pairs of a name and a value, however it is nested."""
+    """Write what else the far side said as pairs of a name and a value, however it is nested."""
     rows: list[tuple[str, str]] = []
-    _flatten(rows, "", answer, 0)
+    for name, value in answer.items():
+        if not _is_table(value):
+            _flatten(rows, name, value, 1)
     return rows
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) and one for one in value)
+
+
+def _table(title: str, things: list[dict[str, Any]]) -> Table:
+    names = list(dict.fromkeys(name for one in things for name in one if one[name] not in (None, "", [], {})))
+    columns = names[:MOST_COLUMNS]
+    rows = [[_written(one[name]) if name in one else "" for name in columns] for one in things[:MOST_FACTS]]
+    return Table(title, columns, rows)
 
 
 def _flatten(rows: list[tuple[str, str]], name: str, value: Any, depth: int) -> None:
@@ -115,9 +143,13 @@ def _flatten(rows: list[tuple[str, str]], name: str, value: Any, depth: int) -> 
         return
     if depth < DEEPEST and isinstance(value, dict) and value:
         for key, one in value.items():
-            _flatten(rows, f"{name} · {key}" if name else str(key), one, depth + 1)
+            _flatten(rows, f"{name} · {key}", one, depth + 1)
     elif depth < DEEPEST and isinstance(value, list) and value:
         for number, one in enumerate(value, 1):
             _flatten(rows, f"{name} {number}", one, depth + 1)
     else:
-        rows.append((name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
+        rows.append((name, _written(value)))
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

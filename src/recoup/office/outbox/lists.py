@@ -41,7 +41,7 @@ DELIVERIES: Listing[Delivery] = Listing(
         Column("attempt", "Attempts", lambda one: one.attempt, "whole"),
         Column("next", "Next attempt", next_attempt, "instant"),
         Column("created_at", "Planned", lambda one: one.created_at, "instant"),
-        Column("reason", "Reason", lambda one: one.reason, "wide"),
+        Column("reason", "Reason", lambda one: one.reason),
         Column("id", "Id", lambda one: one.id, "id", on_page=False),
         Column("key", "Key", lambda one: one.key, on_page=False),
         Column("handings", "Handed over", lambda one: one.handings, "whole", on_page=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -99,6 +100,10 @@ def _of(db: Session, delivery_id: UUID) -> Delivery:
     return found(queries.by_id(db, delivery_id), f"delivery {delivery_id}", see="outbox list")
 
 
+def _when(step: rules.Step) -> datetime:
+    return step.at or datetime.max.replace(tzinfo=UTC)
+
+
 def _shown(
     request: Request,
     db: Session,
@@ -125,7 +130,8 @@ def _shown(
         "left_out": inert.look(body.mail.html, nonce="").left_out if body.mail else [],
         "links": inert.look(body.mail.html, nonce="").links if body.mail else [],
         "answer": bodies.facts(delivery.answer),
-        "steps": [*steps, now_it] if now_it else steps,
+        "tables": bodies.tables(delivery.answer),
+        "steps": [*sorted(steps, key=_when), *([now_it] if now_it else [])],
         "choices": rules.choices(delivery.state, is_secret=delivery.is_secret, dedupes=dedupes),
         "typed": {},
         "errors": {},
