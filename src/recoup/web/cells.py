@@ -69,5 +69,6 @@ _WRITERS: Mapping[Kind, Callable[[Any, shown.Moments], str]] = {
     "money": lambda value, _: shown.money(value),
     "size": lambda value, _: shown.size(value),
     "yes": lambda value, _: "yes" if value else "no",
-    "code": lambda value, _: f"<code>{escape(value)}</code>",
+    "code": lambda value, _: f'<code class="clip" title="{escape(value)}">{escape(value)}</code>',
+    "id": lambda value, _: shown.short(value),
 }

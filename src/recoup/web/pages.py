@@ -60,6 +60,7 @@ def environment(areas: Sequence[Area]) -> Environment:
         quantity=shown.quantity,
         money=shown.money,
         size=shown.size,
+        short=shown.short,
         json_block=_json_block,
     )
     return made

@@ -22,6 +22,7 @@ TONES = {
     "dull": "cancelled skipped dismissed none off over empty",
 }
 TONE = {state: tone for tone, states in TONES.items() for state in states.split()}
+LONGEST_ID = 24
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 KILO = 1_000
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -125,6 +126,14 @@ def money(amount: Money | None) -> Markup:
         return Markup('<span class="text-secondary">unpriced</span>')
     figure, _, currency = str(amount).partition(" ")
     return Markup('{} <span class="text-secondary">{}</span>').format(_grouped(figure), currency)
+
+
+def short(name: object) -> Markup:
+    """Write an id: its beginning and end where it is long; what hovers over it is the whole."""
+    text = str(name)
+    if len(text) <= LONGEST_ID:
+        return escape(text)
+    return Markup('<span title="{0}">{1}…{2}</span>').format(text, text[:8], text[-4:])
 
 
 def size(count: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -18,9 +18,8 @@ from recoup.areas.metering.queries.sheets import (
     WindowRow,
 )
 from recoup.core.clock import hour_of, parse_instant
-from recoup.core.errors import Invalid
 from recoup.core.ids import parse_id
-from recoup.web.lists import Column, Filter, Listing, Order
+from recoup.web.lists import Column, Filter, Listing, Order, read_day
 from recoup.web.shown import words
 
 MAY = "metering.look"
@@ -37,15 +36,16 @@ def to(place: str, **query: str) -> str:
     return f"{DESK}/{place}?{urlencode(query)}"
 
 
+def _read(row: WindowRow, count: int) -> int | None:
+    return count if row.window.taken_at else None
+
+
 def _hour(text: str) -> datetime:
     return hour_of(parse_instant(text))
 
 
 def _day(text: str) -> datetime:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise Invalid(f"{text!r} is not a day.", fix="Write it like 2025-07-24.") from None
+    return datetime.combine(read_day(text), time(), UTC)
 
 
 def _id(text: str) -> UUID:
@@ -75,12 +75,15 @@ WINDOWS: Listing[WindowRow] = Listing(
         Column("hour", "Hour (UTC)", lambda row: hour_text(row.window.hour)),
         Column("stream", "Stream", lambda row: row.stream),
         Column("state", "State", lambda row: row.window.state, "state"),
-        Column("records", "Records", lambda row: row.window.records, "whole"),
-        Column("folded", "Folded", lambda row: row.window.folded_records, "whole"),
-        Column("unbilled", "Unbilled", lambda row: row.window.unbilled_records, "whole"),
-        Column("quarantined", "Quarantined", lambda row: row.window.quarantined_records, "whole"),
-        Column("deadline", "Lapses", lambda row: row.window.deadline, "instant"),
+        Column("records", "Records", lambda row: _read(row, row.window.records), "whole"),
+        Column("folded", "Folded", lambda row: _read(row, row.window.folded_records), "whole"),
+        Column("unbilled", "Unbilled", lambda row: _read(row, row.window.unbilled_records), "whole"),
+        Column("quarantined", "Quarantined", lambda row: _read(row, row.window.quarantined_records), "whole"),
+        Column(
+            "lapses", "Lapses", lambda row: None if row.window.taken_at else row.window.deadline, "instant"
+        ),
         Column("reason", "What is the matter", lambda row: row.window.reason, "wide"),
+        Column("deadline", "Deadline", lambda row: row.window.deadline, "instant", on_page=False),
         Column("completed_by", "Closed by", lambda row: row.window.completed_by, on_page=False),
         Column("taken_at", "Taken", lambda row: row.window.taken_at, "instant", on_page=False),
         Column("held_since", "Held since", lambda row: row.window.held_since, "instant", on_page=False),
@@ -183,8 +186,8 @@ UNBILLED: Listing[UnbilledRow] = Listing(
         Column("quantity", "Quantity", lambda row: row.quantity, "quantity"),
         Column("worth", "Worth", lambda row: row.worth, "money"),
         Column("records", "Records", lambda row: row.records, "whole"),
-        Column("first_hour", "From", lambda row: hour_text(row.first_hour)),
-        Column("last_hour", "To", lambda row: hour_text(row.last_hour)),
+        Column("first_hour", "Since (UTC)", lambda row: hour_text(row.first_hour)),
+        Column("last_hour", "Until (UTC)", lambda row: hour_text(row.last_hour), on_page=False),
         Column("stream", "Stream", lambda row: row.stream, on_page=False),
         Column("mail", "Mail address", lambda row: row.customer, on_page=False),
         Column("amount", "Exact worth", lambda row: row.amount, "quantity", on_page=False),

@@ -13,13 +13,14 @@ function themed(option) {
   const axis = (one) => ({
     ...one,
     axisLabel: { color: ink, ...one?.axisLabel },
+    nameTextStyle: { color: ink, align: "left" },
     axisLine: { lineStyle: { color: line } },
     splitLine: { lineStyle: { color: line } },
   });
   return {
     color: ["--tblr-primary", "--tblr-teal", "--tblr-orange", "--tblr-purple", "--tblr-pink", "--tblr-lime", "--tblr-cyan", "--tblr-yellow"].map(colour),
     animation: false,
-    textStyle: { fontFamily: "inherit" },
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
     grid: { left: 8, right: 16, top: option.legend ? 40 : 16, bottom: 8, containLabel: true },
     ...option,
     legend: option.legend && { top: 0, textStyle: { color: ink }, type: "plain", ...option.legend },

@@ -44,6 +44,7 @@ clazar_client_id = "…"
 service = "Postgres"
 environment = "PROD"
 plan = "pt-…\""""
+IN = {0: "", 3: "in thousands", 6: "in millions", 9: "in billions", 12: "in trillions"}
 LONGEST_NAME = 22
 A_DAY = timedelta(days=1)
 
@@ -162,7 +163,7 @@ def _chart(stack: Stack) -> Mapping[str, Any]:
     return {
         "legend": {"type": "scroll"},
         "xAxis": {"type": "category", "data": [f"{day:%d %b}" for day in stack.days]},
-        "yAxis": {"type": "value", "name": f"in 10^{stack.power}" if stack.power else ""},
+        "yAxis": {"type": "value", "name": IN.get(stack.power, f"in 10^{stack.power}")},
         "series": [
             {
                 "name": _short(name),

@@ -118,6 +118,11 @@ class Board:
     next_deadline: datetime | None
     last_attempt: datetime | None
 
+    @property
+    def read_until(self) -> datetime | None:
+        """The instant up to which every hour was read."""
+        return self.standing.taken_until + HOUR if self.standing.taken_until else None
+
 
 def board(db: Session, one: Stream, *, now: datetime) -> Board:
     """Return how a stream stands."""
