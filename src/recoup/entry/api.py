@@ -14,6 +14,7 @@ TAGS = [
     {"name": "health", "description": "Whether it lives, whether it is ready, how everything stands."},
     {"name": "jobs", "description": "What can run, what runs, what ran."},
     {"name": "outbox", "description": "Every effect on the outside world, with its receipt."},
+    {"name": "messages", "description": "Mails that left or wait, and the templates they are made of."},
     {"name": "journal", "description": "What happened, to what, by whom; sealed, and verifiable."},
     {"name": "owed", "description": "Sums owed to us, and when they lapse."},
     {"name": "controls", "description": "What an administrator may change while everything runs."},

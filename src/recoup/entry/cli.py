@@ -41,6 +41,7 @@ PARTS = {
     "jobs": "What runs when: list, run, pause, schedule.",
     "runs": "What ran and runs: list, show, tail, cancel, run again.",
     "outbox": "Every effect on the outside world: planned, handed over once, proven.",
+    "messages": "Mails that left or wait, and the templates they are made of.",
     "owed": "What is owed to us, and when it lapses.",
     "journal": "What happened, to what, by whom; and whether that is still what it was.",
     "lists": "Every list of the portal, as a file: CSV, Excel or Parquet.",

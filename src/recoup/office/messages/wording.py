@@ -98,6 +98,17 @@ def problems(db: Session, declared: Declared, sources: Sources) -> list[sandbox.
     return rendering.problems(declared, sources, tuple(rendering.given(one.context) for one in messages))
 
 
+def preview(
+    db: Session, declared: Declared, sources: Sources
+) -> tuple[rules.Rendered | None, UUID | None, list[sandbox.Problem]]:
+    """Render texts with real data; return the message, whose data it is, and what is wrong (then there is none)."""
+    clean = tidied(sources)
+    if found := problems(db, declared, clean):
+        return None, None, found
+    context, source = real_context(db, declared)
+    return sandbox.render(declared, clean, context), source, []
+
+
 def change(
     db: Session,
     declared: Declared,

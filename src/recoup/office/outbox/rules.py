@@ -115,9 +115,24 @@ def choices(state: str, *, is_secret: bool, dedupes: bool) -> list[Choice]:
         right = _RIGHT.get(name) or _AGAIN.get(State(state), "")
         if name == "again" and dedupes and state != State.REFUSED:
             right = _DEDUPES
-        blocked = may_resolve(state, name, is_secret=is_secret)
+        blocked = why_not(state, name, is_secret=is_secret)
         made.append(Choice(name, title, _DOES[name], right, blocked))
     return made if any(choice.blocked is None for choice in made) else []
+
+
+def why_not(state: str, way: str, *, is_secret: bool) -> str | None:
+    """Say in a page's words why a delivery cannot be settled this way, or return None."""
+    reason = may_resolve(state, way, is_secret=is_secret)
+    if reason is None or (is_secret and state in _STUCK):
+        return reason
+    if state in {State.LEASED, State.HANDING}:
+        return "A worker holds it right now."
+    if state == State.PLANNED:
+        return "It has not left yet, and leaves by itself."
+    return f"It is over: {state}."
+
+
+_STUCK = frozenset({State.UNKNOWN, State.HELD, State.REFUSED})
 
 
 def effect(way: str, *, dedupes: bool) -> str:

@@ -37,7 +37,7 @@ def review(request: Request, db: Db, system: Running, typed: Typed) -> Response:
         raise Invalid(f"Choose at most {MOST_AT_ONCE} deliveries.")
     can, cannot = [], []
     for delivery in queries.chosen(db, ids):
-        reason = rules.may_resolve(delivery.state, way, is_secret=delivery.is_secret)
+        reason = rules.why_not(delivery.state, way, is_secret=delivery.is_secret)
         channel = system.ports.channels.get(delivery.channel)
         dedupes = channel is not None and channel.dedupes
         line = {"delivery": delivery, "about": about(delivery)}
