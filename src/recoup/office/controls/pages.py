@@ -87,7 +87,7 @@ def change(
         errors = {"value": error.sentence()}
         return _page(request, db, system, control, typed=typed, errors=errors, status=error.status)
     return pages.lead_on(
-        f"/desk/controls/{name}", f"{rules.title_of(name)} was changed. It holds from now on."
+        f"/desk/controls/{name}", f"{rules.title_of(name)} holds as you set it, from now on."
     )
 
 

@@ -111,6 +111,8 @@ def checked(control: Control[T], value: object) -> T:
 
 def read(control: Control[T], typed: str) -> T:
     """Read what a person typed into a form or a command: yes and no, numbers, a list with commas or line ends."""
+    if control.secret and not typed:  # a form sent too early must not take a password away
+        raise Invalid(f"{control.name}: nothing was typed.", fix="To remove it, set it to its default.")
     return checked(control, _READERS[control.type](typed) if control.type in _READERS else typed)
 
 
@@ -166,7 +168,7 @@ def matching(controls: Iterable[Control[Any]], text: str) -> list[Control[Any]]:
     words = text.casefold().split()
 
     def says(control: Control[Any]) -> bool:
-        said = f"{control.name} {title_of(control.name)} {control.help}".casefold()
+        said = f"{control.name} {title_of(control.name)} {control.help} {control.setting}".casefold()
         return all(word in said for word in words)
 
     return sorted(filter(says, controls), key=lambda control: part_of(control.name))

@@ -40,13 +40,15 @@ def change(
     note: str = "",
     sealer: Sealer | None = None,
 ) -> ControlVersion:
-    """Set the control to ``new`` and return the version that holds now.
+    """Set the control to ``new`` and return the version that holds now: the same one where nothing is new.
 
     ``expected_version`` is the version the caller saw (0: the default). Raise Conflict when somebody else changed
     it since, and Invalid when the value does not fit.
     """
     kept = rules.kept(control, rules.checked(control, new), sealer=sealer)
     before = _seen(db, control, expected_version)
+    if before is not None and before.value == kept and not note:
+        return before  # pressed once more, and nothing to tell
     return _write(db, control, kept, before=before, actor=actor, now=now, note=note)
 
 

@@ -138,7 +138,7 @@ def hits(system: System, text: str) -> list[Hit]:
 
 def _hint(control: Control[Any]) -> str:
     if control.secret:
-        return "What is set is never shown. Leave it empty and save to remove it."
+        return "What is set is never shown. What you type takes its place."
     if control.type is bool:
         return ""
     lines = " One on each line." if control.type == list[str] else ""

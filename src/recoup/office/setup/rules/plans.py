@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from ipaddress import ip_address
 from typing import Any, Literal
 
@@ -218,6 +219,8 @@ def _shown(value: Any) -> str:
         return "nothing"
     if isinstance(value, list):
         return ", ".join(value) or "nobody"
+    if isinstance(value, Decimal):
+        return str(value)
     return controls.to_text(value) or "empty"
 
 
