@@ -184,7 +184,7 @@ def moving(db: Session) -> tuple[int, int]:
         .where(Run.state.in_([RunState.QUEUED, RunState.RUNNING]))
         .group_by(Run.state)
     )
-    found: dict[str, int] = dict(db.execute(statement).tuples().all())
+    found: dict[str, int] = dict(db.execute(statement).all())
     return found.get(RunState.RUNNING, 0), found.get(RunState.QUEUED, 0)
 
 
@@ -204,7 +204,7 @@ def slots_since(db: Session, *, job_name: str, since: datetime) -> Sequence[tupl
         .where(Schedule.job == job_name, Slot.at >= since)
         .order_by(Slot.at)
     )
-    return db.execute(statement).tuples().all()
+    return db.execute(statement).all()
 
 
 def standing_still(db: Session, *, now: datetime) -> Sequence[UUID]:
@@ -274,7 +274,7 @@ def attempts(db: Session, run_id: UUID) -> Sequence[tuple[int, datetime, datetim
         .group_by(RunLine.attempt)
         .order_by(RunLine.attempt)
     )
-    return db.execute(statement).tuples().all()
+    return db.execute(statement).all()
 
 
 def artifacts(db: Session, run_id: UUID) -> Sequence[RunArtifact]:
