@@ -32,6 +32,7 @@ def desk(system: System, *, zone: str = "UTC") -> Iterator[httpx2.Client]:
 
     with api(replace(system, authenticate=authenticate)) as client:
         client.headers["Authorization"] = "Bearer administrator"
+        client.headers["Sec-Fetch-Site"] = "same-origin"  # as a browser says of its forms
         yield client
 
 
