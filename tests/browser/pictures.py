@@ -8,6 +8,7 @@ from pathlib import Path
 
 from support.browser import browser, context, let_in
 from support.portal import portal_of_a_demo
+from support.walk import settled
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 WANTED = (
@@ -30,10 +31,10 @@ def main() -> None:
             profile = context(started, theme=theme, size=SIZE, state=state)
             page = profile.new_page()
             page.goto(portal.address + path)
-            page.wait_for_load_state("networkidle")
+            settled(page)
             if name == "metering":
                 page.locator("a[href*='/desk/metering/streams/']").first.click()
-                page.wait_for_load_state("networkidle")
+                settled(page)
             page.screenshot(path=FOLDER / f"{name}.png")
             profile.close()
 

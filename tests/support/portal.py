@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx2
+
 from support.mail_server import MailServer
 from support.processes import RECOUP, environment, running
 
@@ -29,6 +31,11 @@ class Portal:
     link: str
     mails: MailServer
     home: Path
+
+    def client(self) -> httpx2.Client:
+        """Return a client that holds the installation's key."""
+        key = (self.home / "secrets" / "api.key").read_text(encoding="ascii").strip()
+        return httpx2.Client(base_url=self.address, headers={"Authorization": f"Bearer {key}"}, timeout=30)
 
     def code_for(self, address: str, *, after: int) -> str:
         """Return the code in the newest mail to somebody, of those that came after the first ``after``."""
@@ -59,7 +66,8 @@ def portal_of_a_demo(home: Path, *, hours: int) -> Iterator[Portal]:
         mails = stack.enter_context(MailServer())
         smtp = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mails.port), "SMTP_SECURITY": "none"}
         up = stack.enter_context(running(folder, "up", env=smtp))
-        client = stack.enter_context(up.client())
+        client = up.client()
+        stack.callback(client.close)
         yield Portal(str(client.base_url).rstrip("/"), urlsplit(made["portal"]).path, mails, folder / "var")
         up.stop()
 

@@ -50,7 +50,7 @@ def walk(page: Page, start: str, *, each: int = 1) -> Iterator[Seen]:
             continue
         visits[route] = visits.get(route, 0) + 1
         page.goto(url)
-        page.wait_for_load_state("networkidle")
+        settled(page)
         yield Seen(page.url, route)
         hrefs = page.eval_on_selector_all("a[href], tr[data-href], iframe[src]", _HREFS)
         for href in hrefs:
@@ -58,6 +58,15 @@ def walk(page: Page, start: str, *, each: int = 1) -> Iterator[Seen]:
             if urlsplit(to).netloc == urlsplit(start).netloc and to not in met:
                 met.add(to)
                 queue.append(to)
+
+
+def settled(page: Page) -> None:
+    """Wait until a page is drawn; some never fall silent, as they watch what runs."""
+    page.wait_for_load_state("load")
+    page.evaluate("document.fonts.ready")
+    page.wait_for_function(
+        "[...document.querySelectorAll('[data-chart]')].every(one => one.querySelector('svg'))"
+    )
 
 
 _HREFS = "all => all.map(one => one.getAttribute('href') || one.dataset.href || one.getAttribute('src'))"
