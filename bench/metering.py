@@ -161,9 +161,7 @@ def compare(root: Path, *, rounds: int, truth: Decimal, same_sums: bool) -> None
     middle = {way: statistics.median(found) for way, found in seconds.items()}
     for way in ways:
         least, most = min(seconds[way]), max(seconds[way])
-        print(
-            f"{name(way):22} {middle[way]:6.2f} s  ({least:.2f} to {most:.2f})   {memory[way]:5.0f} MB at most"
-        )
+        print(f"{name(way):22} {middle[way]:6.2f} s  ({least:.2f} to {most:.2f})   {told(memory[way])}")
     print(f"ours / bare, 1 process     {middle['ours', 1] / middle['bare', 1]:.2f} x   (wanted: at most 1.6)")
     print(f"ours / bare, 2 processes   {middle['ours', 2] / middle['bare', 2]:.2f} x   (wanted: at most 1.6)")
     print(
@@ -179,9 +177,7 @@ def large(root: Path, *, truth: Decimal) -> None:
     way = ("ours", 2)
     took, megabytes, total = apart(root, way)
     assert total == truth, f"it says {total}, it is {truth}"
-    print(
-        f"{name(way):22} {took:6.2f} s   {megabytes:5.0f} MB at most   (wanted: below {WANTED_MEGABYTES} MB)"
-    )
+    print(f"{name(way):22} {took:6.2f} s   {told(megabytes)}   (wanted: each below {WANTED_MEGABYTES} MB)")
 
 
 def name(way: Way) -> str:
