@@ -6,11 +6,14 @@ import http.client
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
 
+from recoup.core.db import is_connection_lost
 from recoup.core.errors import Conflict, NotFound, Unauthorised
 from recoup.core.system import System
 from recoup.office.controls import service as controls
@@ -62,10 +65,16 @@ def test_a_shorter_idle_time_holds_at_once(
 
 
 def test_one_look_is_one_select_and_one_write_a_minute(
-    system: System, mailbox: Mailbox, bob: Person, clock: MovableClock
+    system: System, mailbox: Mailbox, bob: Person, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened, seen = sign_in(system, mailbox, BOB), []
-    engine = system.sessions.kw["bind"]
+    engine, usual = system.sessions.kw["bind"], queries._prepared
+
+    def counted(*args: Any, **values: object) -> object:
+        seen.append("select")
+        return usual(*args, **values)
+
+    monkeypatch.setattr(queries, "_prepared", counted)
     event.listen(engine, "before_cursor_execute", lambda *args: seen.append(args[2].split()[0].lower()))
     for _ in range(3):
         caller = shown(system, opened.token)
@@ -79,6 +88,16 @@ def test_one_look_is_one_select_and_one_write_a_minute(
     assert seen == ["select", "update", "update", "select", "select"]
     with system.sessions.begin() as db:
         assert queries.by_address(db, BOB).last_seen_at == clock()  # type: ignore[union-attr]
+
+
+def test_a_database_that_goes_away_meanwhile_is_named_as_such(system: System) -> None:
+    with system.sessions() as db:
+        pid = db.execute(text("select pg_backend_pid()")).scalar_one()
+        with system.sessions.begin() as other:
+            other.execute(text("select pg_terminate_backend(:pid)"), {"pid": pid})
+        with pytest.raises(DBAPIError) as gone:
+            queries.session_by_token(db, bytes(32))
+    assert is_connection_lost(gone.value)
 
 
 def test_one_look_is_quick(system: System, mailbox: Mailbox, bob: Person) -> None:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+import psycopg
+from psycopg.rows import namedtuple_row
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    LargeBinary,
+    Uuid,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, aliased
 
 from recoup.office.controls.models import ControlVersion
@@ -125,6 +141,7 @@ def _times(db: Session, who: ColumnElement[bool], *, since: datetime) -> Sequenc
 
 # ---------------------------------------------------------------- who is asking
 
+_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 _IDLE = aliased(ControlVersion)
 HAS_FACTOR = or_(
     exists().where(Totp.person_id == Person.id, Totp.confirmed_at.is_not(None)),
@@ -157,6 +174,12 @@ _SESSION = (
     .join(Person, Person.id == SignIn.person_id)
     .where(SignIn.ended_at.is_(None), Person.state == "active")
 )
+_BROWSERS = _SESSION.where(SignIn.token_hash == bindparam("token_hash", type_=LargeBinary))
+_PROGRAMS = _SESSION.where(
+    SignIn.id == bindparam("session_id", type_=Uuid),
+    SignIn.person_id == bindparam("person_id", type_=Uuid),
+    SignIn.kind == "program",
+)
 _KEY = (
     select(
         *_WHO,
@@ -168,23 +191,48 @@ _KEY = (
     )
     .join(Person, Person.id == ApiKey.person_id)
     .where(ApiKey.revoked_at.is_(None), Person.state == "active")
+    .where(ApiKey.token_hash == bindparam("token_hash", type_=LargeBinary))
 )
 
 
 def session_by_token(db: Session, token_hash: bytes) -> Any:
     """Return a browser's session with who it is, in one SELECT; None where it was ended."""
-    return db.execute(_SESSION.where(SignIn.token_hash == token_hash)).one_or_none()
+    return _prepared(db, _BROWSERS, token_hash=token_hash)
 
 
 def session_of_program(db: Session, session_id: UUID, person_id: UUID) -> Any:
     """Return a program's session with who it is."""
-    wanted = _SESSION.where(SignIn.id == session_id, SignIn.person_id == person_id, SignIn.kind == "program")
-    return db.execute(wanted).one_or_none()
+    return _prepared(db, _PROGRAMS, session_id=session_id, person_id=person_id)
 
 
 def key_by_token(db: Session, token_hash: bytes) -> Any:
     """Return a personal key with who it is; None where it was revoked."""
-    return db.execute(_KEY.where(ApiKey.token_hash == token_hash)).one_or_none()
+    return _prepared(db, _KEY, token_hash=token_hash)
+
+
+def _prepared(db: Session, statement: ClauseElement, **values: object) -> Any:
+    """Return the one row of a statement that every page asks, or None; its plan is kept on the connection.
+
+    Planning it, with the row security of four tables, takes several times longer than running it. All of it goes by
+    unique keys, so a plan made on a small table is no trap here, as it is for queues (see ``core/db.connect``).
+    """
+    raw: Any = db.connection().connection.driver_connection
+    words, constants = _compiled(statement)
+    raw.prepare_threshold = 0
+    try:
+        return raw.cursor(row_factory=namedtuple_row).execute(words, constants | values).fetchone()
+    except psycopg.Error as error:  # in the words that doors know
+        if raw.closed:
+            db.connection().invalidate(error)
+        raise DBAPIError.instance(words, {}, error, psycopg.Error, dialect=_DIALECT) from error
+    finally:
+        raw.prepare_threshold = None
+
+
+@functools.cache
+def _compiled(statement: ClauseElement) -> tuple[str, dict[str, Any]]:
+    made = statement.compile(dialect=_DIALECT)
+    return str(made), {name: value for name, value in made.params.items() if value is not None}
 
 
 # ---------------------------------------------------------------- what they hold
