@@ -34,10 +34,10 @@ Typed = Annotated[Mapping[str, str | list[str]], Depends(forms.form_of)]
 
 async def given_of(request: Request) -> list[tuple[str, bytes]]:
     """Return the files that a form brings, uploaded or pasted, each with what it is called."""
-    form = await request.form(max_files=MOST_FILES, max_fields=10)
-    uploads = [one for one in form.getlist("file") if isinstance(one, UploadFile)]
-    given = [(one.filename, await one.read(reading.LARGEST + 1)) for one in uploads if one.filename]
-    pasted = form.get("text")
+    async with request.form(max_files=MOST_FILES, max_fields=10) as form:
+        uploads = [one for one in form.getlist("file") if isinstance(one, UploadFile)]
+        given = [(one.filename, await one.read(reading.LARGEST + 1)) for one in uploads if one.filename]
+        pasted = form.get("text")
     if isinstance(pasted, str) and pasted.strip():
         given.append(("", pasted.encode("utf-8", "replace")))
     return given

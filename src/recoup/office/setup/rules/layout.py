@@ -102,13 +102,13 @@ def folder(value: Any) -> str:
     """Read a folder: one that stays where it says, outside the folders of the operating system."""
     if not isinstance(value, str):
         raise Invalid("this must be a path, in quotes.")
-    parts = PurePosixPath(value).parts
+    parts = PurePosixPath(value).parts  # the first is / or //, where it is absolute
     if len(value) > LONGEST_PATH or not value.isprintable() or not _PATH.fullmatch(value):
         fix = "Write letters, digits, blanks and / . _ - only."
         raise Invalid(f"{_cut(value)} cannot be a path.", fix=fix)
     if ".." in parts:
         raise Invalid(f"{_cut(value)} leads out of itself with ..", fix="Write the whole path.")
-    if parts[:1] == ("/",) and (len(parts) == 1 or parts[1].lower() in _SYSTEM_FOLDERS):
+    if value.startswith("/") and (len(parts) == 1 or parts[1].lower() in _SYSTEM_FOLDERS):
         fix = "Name a folder for data."
         raise Invalid(f"{_cut(value)} belongs to the operating system.", fix=fix)
     return value
