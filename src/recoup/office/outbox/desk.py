@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from recoup.office.outbox import queries
+from recoup.office.outbox import queries, rules
 from recoup.office.outbox.lists import about
 from recoup.office.outbox.models import State
 from recoup.web.area import Hit, Tile, Waiting
@@ -16,7 +16,7 @@ MOST_HITS = 8
 
 def tiles(db: Session, now: datetime) -> list[Tile]:
     """Count what waits to leave, what nobody knows of, and what was refused today."""
-    counts = queries.standing_counts(db)
+    counts = queries.standing_counts(db, rules.MOVING)
     waits = counts[State.PLANNED] + counts[State.LEASED] + counts[State.HANDING]
     unknown = counts[State.UNKNOWN]
     refused = queries.refused_since(
@@ -62,7 +62,7 @@ def waiting(db: Session, now: datetime) -> list[Waiting]:  # noqa: ARG001 - the 
         Waiting(f"Nothing leaves through {one.channel}: {one.reason}", "/desk/outbox", "bad", one.since)
         for one in queries.stopped_channels(db)
     ]
-    counts = queries.standing_counts(db)
+    counts = queries.standing_counts(db, (State.UNKNOWN, State.HELD))
     for state, told in (
         (State.UNKNOWN, "Nobody knows whether {} arrived."),
         (State.HELD, "{} held for a person."),

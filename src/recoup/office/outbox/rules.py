@@ -21,6 +21,7 @@ CHANNEL_PAUSE = timedelta(minutes=15)
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
 
 OVER = frozenset({State.ACCEPTED, State.REFUSED, State.CANCELLED})
+MOVING = (State.PLANNED, State.LEASED, State.HANDING, State.UNKNOWN)
 ERASED = frozenset({*OVER, State.UNKNOWN})
 """Where the sealed bytes of a secret delivery are gone for good."""
 WAITING_FOR_A_PERSON = frozenset({State.UNKNOWN, State.HELD, State.REFUSED})
