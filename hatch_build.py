@@ -6,6 +6,7 @@ What npm brings is checked against package-lock.json; its install scripts do not
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import json
@@ -36,7 +37,13 @@ class AssetHook(BuildHookInterface[Any]):
 
 
 def build(root: Path) -> None:
-    """Make ``static`` anew, unless it was made from the same sources."""
+    """Make ``static`` anew, unless it was made from the same sources; one at a time."""
+    with (root / "hatch_build.py").open("rb") as ourselves:
+        fcntl.flock(ourselves, fcntl.LOCK_EX)
+        _build(root)
+
+
+def _build(root: Path) -> None:
     assets, static = root / "src/recoup/web/assets", root / "src/recoup/web/static"
     made_from = _digest(root, assets)
     stamp = static / ".made-from"
