@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from recoup.core.errors import Invalid
+from recoup.core.errors import Invalid, RecoupError
 from recoup.core.parts import Job, Missed
 from recoup.office.jobs import queries, service, views
 from recoup.office.jobs.pages.jobs import Typed
@@ -47,9 +47,15 @@ def change(
     asked, errors = read_schedule(typed)
     if asked is None:
         return _page(request, job, typed, errors=errors, plan=None, is_new=True, status=422)
-    service.change_schedule(
-        db, job, cron=asked.fields, zone=asked.zone, missed=asked.missed, actor=actor, now=now
-    )
+    try:
+        service.change_schedule(
+            db, job, cron=asked.fields, zone=asked.zone, missed=asked.missed, actor=actor, now=now
+        )
+    except RecoupError as error:
+        plan = views.planned(asked.fields, asked.zone, asked.missed, now=now)
+        return _page(
+            request, job, typed, errors={}, plan=plan, is_new=True, status=error.status, problem=error
+        )
     said = f"{job.title} runs {words.in_words(asked.fields, asked.zone)}."
     return pages.lead_on(f"/desk/jobs/{job.name}", said)
 
@@ -118,6 +124,7 @@ def _page(
     plan: views.Planned | None,
     is_new: bool,
     status: int = 200,
+    problem: RecoupError | None = None,
 ) -> Response:
     return pages.render(
         request,
@@ -131,6 +138,7 @@ def _page(
         is_new=is_new,
         zones=_zones(),
         policies=[(str(one), words.MISSED[one]) for one in Missed],
+        problem=problem,
     )
 
 

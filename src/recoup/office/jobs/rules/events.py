@@ -27,7 +27,7 @@ def told(kind: str, detail: Mapping[str, Any]) -> str:
         words = kind.partition(".")[2].replace("_", " ")
         return f"{words[:1].upper()}{words[1:]}."
     values = defaultdict(str, {name: _written(value) for name, value in detail.items()})
-    return sentence.format_map(values).strip()
+    return " ".join(sentence.format_map(values).split())
 
 
 def _written(value: Any) -> str:
