@@ -69,12 +69,14 @@ def standing(db: Session, system: System, *, now: datetime) -> Standing:
     """Return what jobs do: now, lately, next."""
     running_count, queued = queries.moving(db)
     since = now - A_DAY
+    failed = queries.ended_badly(db, since=since, limit=MOST_FAILED)
+    is_all = len(failed) < MOST_FAILED
     return Standing(
-        running=queries.running(db, limit=MOST_RUNNING),
+        running=queries.running(db, limit=MOST_RUNNING) if running_count else (),
         running_count=running_count,
         queued=queued,
-        failed=queries.ended_badly(db, since=since, limit=MOST_FAILED),
-        failed_count=queries.ended_badly_count(db, since=since),
+        failed=failed,
+        failed_count=len(failed) if is_all else queries.ended_badly_count(db, since=since),
         slots=coming(db, system, now=now),
     )
 
