@@ -16,6 +16,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from starlette.datastructures import FormData
 
+from recoup.core.errors import Invalid
+
 FormKind = Literal["text", "whole", "yes", "choice", "lines", "list", "mail", "day", "secret", "moment"]
 
 M = TypeVar("M", bound=BaseModel)
@@ -42,11 +44,18 @@ class Field:
 
 
 async def form_of(request: Request) -> Mapping[str, str | list[str]]:
-    """Return what was typed into a form; a field that stands there several times is a list. A dependency of pages."""
+    """Return what was typed into a form; a field that stands there several times is a list. A dependency of pages.
+
+    Raise Invalid for what no field of a browser gives.
+    """
     form: FormData = await request.form(max_files=0, max_fields=MOST_FIELDS)
     typed: dict[str, str | list[str]] = {}
     for name in form:
         values = [str(value) for value in form.getlist(name)]
+        if any(
+            "\0" in text for text in (name, *values)
+        ):  # no browser's field gives one, and Postgres takes none
+            raise Invalid("What was typed holds a character that cannot be kept.", fix="Type it again.")
         typed[name] = values[0] if len(values) == 1 else values
     return typed
 

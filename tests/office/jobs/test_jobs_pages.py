@@ -195,6 +195,16 @@ def test_a_refused_form_keeps_what_was_typed(client: httpx2.Client, system: Syst
     assert runs_of(system) == []
 
 
+@pytest.mark.parametrize("body", ["layout=a%00b", "%00=a", "layout=%ff", "layout=a&layout=b"])
+def test_what_no_browser_sends_is_no_failure_of_ours(
+    client: httpx2.Client, system: System, body: str
+) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = client.post(f"{LOAD}/runs", content=body, headers=headers)
+    assert answer.status_code in {303, 422}
+    assert all("\0" not in str(run.params) for run in runs_of(system))
+
+
 def test_a_job_that_is_not_started_by_hand_is_not(client: httpx2.Client, system: System) -> None:
     assert "/desk/jobs/test.made/runs" not in client.get("/desk/jobs/test.made").text
     answer = client.post("/desk/jobs/test.made/runs")
