@@ -163,7 +163,7 @@ def test_commands_can_be_typed(page: Path) -> None:
 
 def test_commands_are_found_at_all() -> None:
     found = {words for page in DOCS for words in commands(page)}
-    assert {"doctor", "demo --keep", "metering export", "metering why ENTRY"} <= found
+    assert {"doctor", "metering export", "metering why ENTRY"} <= found
     assert len(found) > 40
 
 
