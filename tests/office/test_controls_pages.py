@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -289,6 +290,18 @@ def test_a_secret_is_kept_sealed_and_shown_nowhere(client: httpx2.Client, system
     assert held(system, SECRET) == "hunter2-first"
     undo(client, "other.word", to=0, seen=3)
     assert held(system, SECRET) == ""
+
+
+def test_a_command_reads_a_secret_that_is_not_to_stand_among_its_words(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("hunter2\n"))
+    said = typed(system, "controls", "set", "other.word", "-")
+    assert (said.code, held(system, SECRET)) == (0, "hunter2")
+    assert "hunter2" not in said.out + said.err
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    assert typed(system, "controls", "set", "other.word", "-").code == 65
+    assert held(system, SECRET) == "hunter2"
 
 
 def test_what_the_process_was_started_with_wins_and_the_page_says_so(client: httpx2.Client) -> None:

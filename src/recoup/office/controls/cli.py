@@ -67,7 +67,10 @@ class _Commands:
         name: Name,
         value: Annotated[
             str,
-            Parameter(help="The new value; a list is written with commas, - reads it from the terminal."),
+            Parameter(
+                allow_leading_hyphen=True,
+                help="The new value; a list is written with commas, - reads it from the terminal.",
+            ),
         ],
         *,
         note: Note = "",
