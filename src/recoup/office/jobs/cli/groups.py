@@ -20,7 +20,7 @@ def commands(opened: OpenSystem) -> tuple[cyclopts.App, ...]:
     jobs.command(on_jobs.schedule)
     jobs.command(on_jobs.notify)
     runs = cyclopts.App(
-        name="runs", help="What ran and runs: list, show, tail, cancel, run again."
+        name="runs", help="What ran and runs: list, show, tail, cancel, look after, run again."
     )
     runs.command(on_runs.listed, name="list")
     runs.command(on_runs.show)
