@@ -39,7 +39,7 @@ PROGRAMS = {
 PARTS = {
     "metering": "Usage: read, added up exactly, submitted once, proven.",
     "jobs": "What runs when: list, run, pause, schedule.",
-    "runs": "What ran and runs: list, show, tail, cancel, run again.",
+    "runs": "What ran and runs: list, show, tail, cancel, look after, run again.",
     "outbox": "Every effect on the outside world: planned, handed over once, proven.",
     "messages": "Mails that left or wait, and the templates they are made of.",
     "owed": "What is owed to us, and when it lapses.",

@@ -16,6 +16,7 @@ from recoup.office.jobs import queries
 from recoup.office.jobs.models import Run, RunArtifact
 from recoup.office.people.permissions import Role
 from support.desk import as_role, links_of, main_of, tags_of, text_of
+from support.doors import typed
 from support.runs import EVIL, AddLines, AddRun
 
 NOBODY = "01980000-0000-7000-8000-000000000000"
@@ -295,3 +296,10 @@ def test_the_api_says_so_too(client: httpx2.Client, add_run: AddRun) -> None:
     run = add_run(state="failed", needs_person=True)
     shown = client.post(f"/runs/{run.id}/looked-after", json={"note": "Seen."}).json()
     assert (shown["needs_person"], shown["looked_after_by"]) == (False, "session:administrator@example.com")
+
+
+def test_the_command_line_says_so_too(system: System, add_run: AddRun) -> None:
+    run = add_run(state="failed", needs_person=True)
+    said = typed(system, "runs", "looked-after", str(run.id), "--note", "Seen.", "--json")
+    assert (said.code, said.document["needs_person"]) == (0, False)
+    assert typed(system, "runs", "looked-after", str(run.id)).code == 75
