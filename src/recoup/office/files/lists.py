@@ -5,6 +5,7 @@ from __future__ import annotations
 from recoup.office.files import queries
 from recoup.office.files.models import File
 from recoup.office.files.rules import kind_of
+from recoup.office.journal.telling import title_of
 from recoup.web.lists import Column, Filter, Listing, Order, read_day
 
 FILES: Listing[File] = Listing(
@@ -18,7 +19,7 @@ FILES: Listing[File] = Listing(
         Column(
             "subject",
             "Belongs to",
-            lambda file: belongs_to(file.subject),
+            lambda file: title_of(file.subject),
             link=lambda file: f"/desk/about/{file.subject}",
         ),
         Column("created_at", "Kept", lambda file: file.created_at, "instant"),
@@ -43,10 +44,3 @@ FILES: Listing[File] = Listing(
     empty="No file was kept yet.",
     todo="Exports, reports and what runs leave behind are kept here.",
 )
-
-
-def belongs_to(subject: str) -> str:
-    """Write what a file belongs to: ``run 0198…`` for ``jobs/run/0198…``."""
-    part, _, rest = subject.partition("/")
-    thing, _, name = rest.partition("/")
-    return f"{thing} {name}" if name else (thing or part)

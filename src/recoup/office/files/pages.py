@@ -12,8 +12,9 @@ from fastapi.responses import RedirectResponse, Response
 from recoup.core.errors import Forbidden
 from recoup.core.system import Caller
 from recoup.office.files import rules, service
-from recoup.office.files.lists import FILES, belongs_to
+from recoup.office.files.lists import FILES
 from recoup.office.files.models import File
+from recoup.office.journal.telling import title_of
 from recoup.web import pages
 from recoup.web.auth import SignedIn, may
 from recoup.web.deps import Db, Now, Running
@@ -41,7 +42,7 @@ def one(request: Request, db: Db, me: SignedIn, file_id: UUID) -> Response:
         "files/file.html",
         file=file,
         kind=rules.kind_of(file.name, file.media_type),
-        belongs_to=belongs_to(file.subject),
+        belongs_to=title_of(file.subject),
         opens=_opens(me, file),
     )
 
