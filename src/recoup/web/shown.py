@@ -133,7 +133,7 @@ def short(name: object) -> Markup:
     text = str(name)
     if len(text) <= LONGEST_ID:
         return escape(text)
-    return Markup('<span title="{0}">{1}…{2}</span>').format(text, text[:8], text[-4:])
+    return Markup('<span class="text-nowrap" title="{0}">{1}…{2}</span>').format(text, text[:8], text[-4:])
 
 
 def size(count: int) -> str:

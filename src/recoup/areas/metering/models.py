@@ -214,7 +214,8 @@ class Entry(Base):
         ),
         Index("ix_metering_entries_submission_id", "submission_id"),
         Index("ix_metering_entries_hour_id", "hour", "id"),
-        Index("ix_metering_entries_stream_hour_id", "stream_id", "hour", "id"),
+        # With the state in it, entries are counted by state without being read.
+        Index("ix_metering_entries_stream_hour_id", "stream_id", "hour", "id", postgresql_include=["state"]),
         Index("ix_metering_entries_contract_hour_id", "contract", "hour", "id"),
     )
 
