@@ -36,7 +36,10 @@ def route_of(url: str, known: list[Route]) -> str | None:
 
 
 def walk(page: Page, start: str, *, each: int = 1) -> Iterator[Seen]:
-    """Yield pages, ``each`` of every route; the page that is yielded is open. Downloads are not pages."""
+    """Yield pages, ``each`` of every route; the page that is yielded is open.
+
+    Downloads are no pages, nor is a mail in its sandbox, in which nothing may run.
+    """
     known = routes()
     queue, met, visits = [start], {start}, dict[str, int]()
     while queue and sum(visits.values()) < LONGEST_WALK:
@@ -45,10 +48,10 @@ def walk(page: Page, start: str, *, each: int = 1) -> Iterator[Seen]:
         if route is None or visits.get(route, 0) >= each:
             continue
         head = page.context.request.get(url)
-        if "text/html" not in head.headers.get("content-type", ""):
-            visits[route] = visits.get(route, 0) + 1
-            continue
         visits[route] = visits.get(route, 0) + 1
+        is_page = "text/html" in head.headers.get("content-type", "")
+        if not is_page or "sandbox" in head.headers.get("content-security-policy", ""):
+            continue
         page.goto(url)
         settled(page)
         yield Seen(page.url, route)

@@ -34,7 +34,13 @@ class Slice(Generic[R]):
 
 
 def slice_of(
-    db: Session, statement: Select[*tuple[Any, ...]], *, key: Key, descending: bool = True, after: str | None, limit: int
+    db: Session,
+    statement: Select[*tuple[Any, ...]],
+    *,
+    key: Key,
+    descending: bool = True,
+    after: str | None,
+    limit: int,
 ) -> Slice[Any]:
     """Return at most ``limit`` rows of ``statement`` after the cursor ``after``, in the order of ``key``.
 
