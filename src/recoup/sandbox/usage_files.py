@@ -44,6 +44,8 @@ class Mix:
     """Files of one record a line instead of an array; their names end in .ndjson."""
 
 
+BYTES_COST = "0" * 10
+"""An hour of a byte costs so much less than an hour of a core."""
 CLEAN = Mix(repeats=0, moved=0, spill=0, priced=0, exponents=0, bad=0, late=0, broken=0, gz=0, ndjson=0)
 
 
@@ -176,9 +178,10 @@ class _Writer:
         random, head = self.random, self.subscription.head
         spilled = _happens(random, self.mix.spill)
         second = 3600 + random.randrange(300) if spilled else random.randrange(3600)
-        price = (
-            f',"pricePerUnit":0.{random.randrange(1, 1000):03d}' if _happens(random, self.mix.priced) else ""
-        )
+        price = ""
+        if _happens(random, self.mix.priced):
+            zeros = BYTES_COST if "byte" in measured else ""
+            price = f',"pricePerUnit":0.{zeros}{random.randrange(1, 1000):03d}'
         return (
             f'{{"timestamp":"{clock.to_text(self.hour + timedelta(seconds=second))}",{head}'
             f'{self.subscription.payer_text},"hostClusterId":"{pod.cluster}","instanceId":"{pod.instance}",'
