@@ -1,4 +1,4 @@
-"""One portal and one browser for all the tests of a process."""
+"""One portal and one browser for a module's tests: a browser that stays open keeps an event loop running for all others."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from support.portal import Portal, portal_of_a_demo
 HOURS = 30
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with started_browser() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def portal(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """After the browser, so that nothing is laid out where there is none."""
     assert browser.is_connected()
@@ -29,7 +29,7 @@ def portal(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def administrator(portal: Portal, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The signed-in profile of the demo's administrator."""
     return let_in(browser, portal.address + portal.link, tmp_path_factory.mktemp("profile"))

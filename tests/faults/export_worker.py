@@ -73,7 +73,7 @@ def moved_into(system: System, house: House) -> System:
     ports = Ports(
         files=system.ports.open_store(app._files_address(settings)),
         open_store=system.ports.open_store,
-        channels=app._channels(settings, house.clock),
+        channels=app._channels(settings, system.sessions, house.clock),
     )
     return replace(system, settings=settings, clock=house.clock, ports=ports, worker=worker_name())
 

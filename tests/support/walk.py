@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from starlette.routing import BaseRoute, Match, Route
 
 from recoup import app
@@ -67,9 +67,7 @@ def settled(page: Page) -> None:
     """Wait until a page is drawn; some never fall silent, as they watch what runs."""
     page.wait_for_load_state("load")
     page.evaluate("document.fonts.ready")
-    page.wait_for_function(
-        "[...document.querySelectorAll('[data-chart]')].every(one => one.querySelector('svg'))"
-    )
+    expect(page.locator("[data-chart]:not(:has(svg))")).to_have_count(0)
 
 
 _HREFS = "all => all.map(one => one.getAttribute('href') || one.dataset.href || one.getAttribute('src'))"

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CTE, ColumnElement, Select, and_, func, or_, select, text, true, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, defer
 
 from recoup.core.keyset import Slice, behind, slice_of
 from recoup.core.tasks import STALLED_AFTER
@@ -99,7 +99,9 @@ def runs_page(db: Session, wanted: Wanted) -> Slice[Run]:
         for name, value in wanted.filters.items()
         if name in KIND
     }
-    descending, statement = wanted.order.descending, select(Run)
+    # What no column of the list shows is JSON that takes as long to read as all the rest.
+    unseen = [defer(column, raiseload=True) for column in (Run.params, Run.counts)]
+    descending, statement = wanted.order.descending, select(Run).options(*unseen)
     if asked:
         statement = statement.where(Run.id.in_(_of_kinds(asked, wanted)))
     else:
