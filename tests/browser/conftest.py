@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from support.acts import all_done
 from support.browser import browser as started_browser
-from support.browser import let_in
+from support.browser import context, let_in
 from support.portal import Portal, portal_of_a_demo
 
 HOURS = 30
@@ -33,3 +34,12 @@ def portal(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def administrator(portal: Portal, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The signed-in profile of the demo's administrator."""
     return let_in(browser, portal.address + portal.link, tmp_path_factory.mktemp("profile"))
+
+
+@pytest.fixture(scope="module")
+def places(portal: Portal, browser: Browser, administrator: Path) -> list[str]:
+    """Where the administrator did something, and what has most to show."""
+    profile = context(browser, state=administrator)
+    done = all_done(profile.new_page(), portal)
+    profile.close()
+    return done

@@ -17,10 +17,12 @@ LONGEST_WALK = 250
 
 @dataclass(frozen=True)
 class Seen:
-    """A page that was walked to, and the route that made it."""
+    """A place that was walked to, and the route that answers there."""
 
     url: str
     route: str
+    is_page: bool
+    """False: a download, or a mail in its sandbox, in which nothing may run."""
 
 
 def routes() -> list[Route]:
@@ -35,30 +37,27 @@ def route_of(url: str, known: list[Route]) -> str | None:
     return next((one.path for one in known if one.matches(scope)[0] is Match.FULL), None)
 
 
-def walk(page: Page, start: str, *, each: int = 1) -> Iterator[Seen]:
-    """Yield pages, ``each`` of every route; the page that is yielded is open.
-
-    Downloads are no pages, nor is a mail in its sandbox, in which nothing may run.
-    """
+def walk(page: Page, *starts: str, each: int = 1) -> Iterator[Seen]:
+    """Yield places, ``each`` of every route, from the starts on; a page that is yielded is open and drawn."""
     known = routes()
-    queue, met, visits = [start], {start}, dict[str, int]()
+    queue, met, visits = list(starts), set(starts), dict[str, int]()
     while queue and sum(visits.values()) < LONGEST_WALK:
         url = queue.pop(0)
         route = route_of(url, known)
         if route is None or visits.get(route, 0) >= each:
             continue
-        head = page.context.request.get(url)
         visits[route] = visits.get(route, 0) + 1
+        head = page.context.request.get(url)
         is_page = "text/html" in head.headers.get("content-type", "")
         if not is_page or "sandbox" in head.headers.get("content-security-policy", ""):
+            yield Seen(url, route, is_page=False)
             continue
         page.goto(url)
         settled(page)
-        yield Seen(page.url, route)
-        hrefs = page.eval_on_selector_all("a[href], tr[data-href], iframe[src]", _HREFS)
-        for href in hrefs:
+        yield Seen(url, route, is_page=True)
+        for href in page.eval_on_selector_all("a[href], tr[data-href], iframe[src]", _HREFS):
             to = urljoin(url, href).partition("#")[0]
-            if urlsplit(to).netloc == urlsplit(start).netloc and to not in met:
+            if urlsplit(to).netloc == urlsplit(starts[0]).netloc and to not in met:
                 met.add(to)
                 queue.append(to)
 
