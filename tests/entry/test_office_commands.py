@@ -30,6 +30,7 @@ from recoup.office.journal import jobs as journal_jobs
 from recoup.office.outbox import handover
 from recoup.office.outbox import service as outbox
 from recoup.office.owed import service as owed
+from recoup.web.area import behind
 from support.doors import Said, api, captured, typed
 from support.house import MovableClock, ScriptedChannel, opened
 from support.postgres import Database
@@ -104,7 +105,7 @@ def test_the_help_lists_every_group_that_a_part_plugs_in() -> None:
         name: group.help
         for area in app.ALL
         if area.commands
-        for group in area.commands(lambda: pytest.fail("nothing is opened to list commands"))  # type: ignore[arg-type, return-value]
+        for group in behind(area.commands)(lambda: pytest.fail("nothing is opened to list commands"))
         for name in group.name
     }
     assert plugged == PARTS

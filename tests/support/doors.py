@@ -23,6 +23,7 @@ from recoup.core.system import System
 from recoup.entry.ending import ended
 from recoup.entry.server import address_of, listener, server_of
 from recoup.web import keys, logs
+from recoup.web.area import behind
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def typed(system: System, *words: str) -> Said:
     """Type a command of a part; the system is the test's."""
     root = cyclopts.App(name="recoup", result_action="return_value", exit_on_error=False, print_error=False)
     for area in app.ALL:
-        for group in area.commands(lambda: nullcontext(system)) if area.commands else ():
+        for group in behind(area.commands)(lambda: nullcontext(system)) if area.commands else ():
             root.command(group)
     return captured(lambda: root(list(words)))
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from starlette.routing import BaseRoute, Match, Route
 
 from recoup import app
+from recoup.web.area import opened
 
 LONGEST_WALK = 250
 
@@ -27,7 +28,9 @@ class Seen:
 
 def routes() -> list[Route]:
     """Return every route of the portal that shows something."""
-    found: list[BaseRoute] = [route for area in app.ALL for router in area.pages for route in router.routes]
+    found: list[BaseRoute] = [
+        route for area in app.ALL for door in area.pages for route in opened(door).routes
+    ]
     return [route for route in found if isinstance(route, Route) and "GET" in (route.methods or ())]
 
 

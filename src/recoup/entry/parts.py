@@ -8,12 +8,13 @@ import cyclopts
 
 from recoup import app
 from recoup.entry.opening import opened
+from recoup.web.area import behind
 
 
 @functools.cache
 def groups() -> dict[str, cyclopts.App]:
     """Return every group by its name."""
-    made = [group for area in app.ALL if area.commands is not None for group in area.commands(opened)]
+    made = [group for area in app.ALL if area.commands for group in behind(area.commands)(opened)]
     return {name: group for group in made for name in group.name}
 
 

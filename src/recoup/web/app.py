@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 
 from recoup.core.system import System
 from recoup.web import errors, health, pages, static_files, visits
-from recoup.web.area import Area
+from recoup.web.area import Area, opened
 from recoup.web.auth import signed_in
 from recoup.web.guard import LOOPBACK_HOSTS, Guard, networks
 from recoup.web.health import Checks
@@ -45,10 +45,10 @@ def described(
     )
     errors.install(api)
     # Routes are tried in this order: what people wait for comes first.
-    for router in (router for area in areas for router in area.pages):
+    for router in (opened(door) for area in areas for door in area.pages):
         api.include_router(router, include_in_schema=False)
     api.include_router(health.router(ready=ready, detail=detail))
-    for router in (router for area in areas for router in area.routers):
+    for router in (opened(door) for area in areas for door in area.routers):
         api.include_router(router)
 
     @api.get("/openapi.json", summary="This description", tags=["health"], dependencies=[Depends(signed_in)])

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import cyclopts
-from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
 from recoup.core.parts import Check, DeliveryKind, Job, Probe
 from recoup.core.system import System
 from recoup.settings import Section
+
+if TYPE_CHECKING:  # a worker opens no doors, so it must not pay for what they are made of
+    from fastapi import APIRouter
+
+    Door = str | APIRouter
 
 OpenSystem = Callable[[], AbstractContextManager[System]]
 """Opens the running system for a command, and closes it afterwards."""
@@ -74,6 +78,17 @@ class Step:
     is_done: bool
 
 
+def opened(door: Door) -> APIRouter:
+    """Return a router, loaded where it was named."""
+    return behind(door) if isinstance(door, str) else door
+
+
+def behind(name: str) -> Any:
+    """Load what ``package.module:attribute`` names."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 @dataclass(frozen=True, slots=True)
 class Area:
     """A part of the office or a business area, as the composition root sees it."""
@@ -91,8 +106,9 @@ class Area:
     """What can be knocked at outside, or takes its time: by ``doctor``, and one at a time by a page."""
     controls: tuple[Any, ...] = ()
     """What an administrator may change while Recoup runs: ``Control``s of office/controls."""
-    routers: tuple[APIRouter, ...] = ()
-    pages: tuple[APIRouter, ...] = ()
+    routers: tuple[Door, ...] = ()
+    """Routers, or where each is: ``recoup.office.jobs.api:router``."""
+    pages: tuple[Door, ...] = ()
     """Routes of the portal, under /desk; they are not part of the API's description."""
     templates: str = ""
     """The package that holds this part's ``templates``, which pages name ``<part>/<file>``."""
@@ -111,5 +127,8 @@ class Area:
     """How its events read, by kind: a sentence with details in braces, ``Run of {job} failed: {summary}``."""
     leads: Mapping[str, str | Callable[[str], str]] = field(default_factory=dict)
     """Where its subjects lead: ``jobs/run`` to ``/desk/runs/{}``, or to what a function makes of the rest."""
-    commands: Callable[[OpenSystem], tuple[cyclopts.App, ...]] | None = None
-    """Makes the groups of commands; ``entry/cli.py`` lists them by name, so that --help need not make them."""
+    commands: str = ""
+    """Where the function is that makes the groups of commands, given ``OpenSystem``.
+
+    ``entry/cli.py`` lists them by name, so that --help need not make them.
+    """

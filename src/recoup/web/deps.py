@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -10,8 +10,12 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
 from recoup.core.db import act_as
+from recoup.core.errors import Invalid
 from recoup.core.system import System
 from recoup.web.auth import Identity
+
+MOST_FIELDS = 500
+"""Fields that a form of ours may have."""
 
 
 async def system_of(request: Request) -> System:
@@ -42,3 +46,22 @@ async def now_of(system: Running) -> datetime:
 
 Now = Annotated[datetime, Depends(now_of)]
 """The instant of the request."""
+
+
+async def typed_into(request: Request) -> Mapping[str, str | list[str]]:
+    """Return what was typed into a form, by field; what stands there several times is a list.
+
+    Raise Invalid for what no field of a browser gives, and Postgres does not keep.
+    """
+    form = await request.form(max_files=0, max_fields=MOST_FIELDS)
+    typed: dict[str, str | list[str]] = {}
+    for name in form:
+        values = [str(value) for value in form.getlist(name)]
+        if any("\0" in text for text in (name, *values)):
+            raise Invalid("What was typed holds a character that cannot be kept.", fix="Type it again.")
+        typed[name] = values[0] if len(values) == 1 else values
+    return typed
+
+
+Typed = Annotated[Mapping[str, str | list[str]], Depends(typed_into)]
+"""What was typed into a form."""

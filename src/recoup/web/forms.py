@@ -10,19 +10,13 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from fastapi import Request
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from starlette.datastructures import FormData
-
-from recoup.core.errors import Invalid
 
 FormKind = Literal["text", "whole", "yes", "choice", "lines", "list", "mail", "day", "secret", "moment"]
 
 M = TypeVar("M", bound=BaseModel)
-
-MOST_FIELDS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +35,6 @@ class Field:
     most: int | None = None
     rows: int = 0
     placeholder: str = ""
-
-
-async def form_of(request: Request) -> Mapping[str, str | list[str]]:
-    """Return what was typed into a form; a field that stands there several times is a list. A dependency of pages.
-
-    Raise Invalid for what no field of a browser gives.
-    """
-    form: FormData = await request.form(max_files=0, max_fields=MOST_FIELDS)
-    typed: dict[str, str | list[str]] = {}
-    for name in form:
-        values = [str(value) for value in form.getlist(name)]
-        if any(
-            "\0" in text for text in (name, *values)
-        ):  # no browser's field gives one, and Postgres takes none
-            raise Invalid("What was typed holds a character that cannot be kept.", fix="Type it again.")
-        typed[name] = values[0] if len(values) == 1 else values
-    return typed
 
 
 def fields_of(model: type[BaseModel]) -> list[Field]:

@@ -145,8 +145,8 @@ def test_no_secret_is_written_anywhere(
     assert ada
     caller, keys = caller_of(system, opened := sign_in(system, mailbox, ADA)), Keys.of(system.settings)
     with system.sessions.begin() as db:
-        offer = factors.begin_totp(db, caller=caller, issuer="R", sealer=keys.sealer, now=clock())
-    app = pyotp.TOTP(offer.secret)
+        offer = factors.begin_totp(db, caller=caller, sealer=keys.sealer, now=clock())
+    app = pyotp.TOTP(offer)
     renewed = entrance.confirm_totp(
         system.sessions,
         keys,
@@ -171,7 +171,7 @@ def test_no_secret_is_written_anywhere(
     secrets = [
         opened.token,
         renewed.token,
-        offer.secret,
+        offer,
         asked["attempt"],
         code,
         made["access_token"],

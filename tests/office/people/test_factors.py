@@ -19,8 +19,9 @@ from recoup.office.people.here import RelyingParty, relying_party
 from recoup.office.people.models import Person
 from recoup.office.people.permissions import Role
 from recoup.office.people.secrets import Keys
-from recoup.office.people.service import factors, links, passkeys
+from recoup.office.people.service import factors, links, own, passkeys
 from recoup.office.people.service.sessions import Opened
+from recoup.office.people.shown import picture
 from support.authenticator import Authenticator
 from support.house import MovableClock
 from support.people import ADA, BOB, BROWSER, Mailbox, caller_of, shown, sign_in, work
@@ -32,11 +33,12 @@ PARTY = RelyingParty("localhost", ("http://localhost:8000",))
 def offered(system: System, caller: Caller) -> pyotp.TOTP:
     with system.sessions.begin() as db:
         sealer = Keys.of(system.settings).sealer
-        offer = factors.begin_totp(db, caller=caller, issuer="Recoup", sealer=sealer, now=system.clock())
-    assert offer.uri.startswith("otpauth://totp/Recoup:")
-    assert offer.svg.startswith("<svg")
-    assert offer.secret not in repr(offer)
-    return pyotp.TOTP(offer.secret)
+        secret = factors.begin_totp(db, caller=caller, sealer=sealer, now=system.clock())
+    uri = own.address_of(secret, name=caller.name, issuer="Recoup")
+    assert uri.startswith("otpauth://totp/Recoup:")
+    assert "<path" in picture(uri)
+    assert "style" not in picture(uri)
+    return pyotp.TOTP(secret)
 
 
 def confirmed(system: System, caller: Caller, code: str) -> Opened:

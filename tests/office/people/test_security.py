@@ -40,7 +40,7 @@ def full(system: System, mailbox: Mailbox, ada: Person, bob: Person) -> None:
         caller, now = caller_of(system, opened), system.clock()
         party_key = Keys.of(system.settings).sealer
         with system.sessions.begin() as db:
-            factors.begin_totp(db, caller=caller, issuer="Recoup", sealer=party_key, now=now)
+            factors.begin_totp(db, caller=caller, sealer=party_key, now=now)
             factors.count_try(db, person.id, now=now)
             keys.make_key(db, caller=caller, name="k", scope="look", expires_at=None, now=now)
             links.print_link(db, person, counts_as_factor=False, actor="test", now=now)

@@ -65,8 +65,8 @@ def app_of(system: System, mailbox: Mailbox, address: str) -> pyotp.TOTP:
     """Set up an authenticator app in a browser."""
     caller, keys = caller_of(system, sign_in(system, mailbox, address)), Keys.of(system.settings)
     with system.sessions.begin() as db:
-        offer = factors.begin_totp(db, caller=caller, issuer="R", sealer=keys.sealer, now=system.clock())
-    app = pyotp.TOTP(offer.secret)
+        offer = factors.begin_totp(db, caller=caller, sealer=keys.sealer, now=system.clock())
+    app = pyotp.TOTP(offer)
     entrance.confirm_totp(
         system.sessions,
         keys,

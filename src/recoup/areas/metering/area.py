@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from recoup.areas.metering import desk, health, lists, told
-from recoup.areas.metering.api import router
-from recoup.areas.metering.cli.group import commands
 from recoup.areas.metering.jobs.export import ExportParams, run_job
-from recoup.areas.metering.pages import adjustments, entries, exports, others, streams, windows
 from recoup.areas.metering.service.submissions import DELIVERIES
 from recoup.areas.metering.settings import MeteringSettings
 from recoup.core.parts import DefaultSchedule, Job, Missed
@@ -28,14 +25,14 @@ AREA = Area(
     deliveries=(DELIVERIES,),
     checks=(health.standing,),
     probes=(health.sources,),
-    routers=(router,),
+    routers=("recoup.areas.metering.api:router",),
     pages=(
-        streams.router,
-        windows.router,
-        entries.router,
-        adjustments.router,
-        others.router,
-        exports.router,
+        "recoup.areas.metering.pages.streams:router",
+        "recoup.areas.metering.pages.windows:router",
+        "recoup.areas.metering.pages.entries:router",
+        "recoup.areas.metering.pages.adjustments:router",
+        "recoup.areas.metering.pages.others:router",
+        "recoup.areas.metering.pages.exports:router",
     ),
     templates="recoup.areas.metering",
     menu=(MenuItem("Metering", lists.DESK, "gauge", lists.MAY, "Business"),),
@@ -46,5 +43,5 @@ AREA = Area(
     first=told.first_steps,
     events=told.EVENTS,
     leads=told.LEADS,
-    commands=commands,
+    commands="recoup.areas.metering.cli.group:commands",
 )

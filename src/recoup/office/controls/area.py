@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from recoup.office.controls import pages, shown
-from recoup.office.controls.api import router
-from recoup.office.controls.cli import commands
+from recoup.office.controls import shown
 from recoup.web.area import Area, MenuItem
 
 AREA = Area(
     name="controls",
-    routers=(router,),
-    pages=(pages.router,),
+    routers=("recoup.office.controls.api:router",),
+    pages=("recoup.office.controls.pages:router",),
     templates="recoup.office.controls",
     menu=(MenuItem("Controls", "/desk/controls", "adjustments", "controls.look", "House"),),
     finds=shown.hits,
     events={"controls.changed": "Changed from {was} to {value}"},
     leads={"controls/control": "/desk/controls/{}"},
-    commands=commands,
+    commands="recoup.office.controls.cli:commands",
 )

@@ -16,7 +16,7 @@ from recoup.office.controls import rules, service, shown
 from recoup.office.controls.rules import Control
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 from recoup.web.wire import Asked, Note, found
 
 LONGEST_TYPED = 100_000
@@ -24,8 +24,6 @@ LONGEST_TYPED = 100_000
 router = APIRouter(prefix="/desk/controls", dependencies=[Depends(may("controls.look"))])
 
 WHY = forms.Field("note", "Why", help="Stands in the history beside the change. May be empty.")
-
-Typed = Annotated[Mapping[str, str | list[str]], Depends(forms.form_of)]
 
 
 class ChangeTyped(Asked):

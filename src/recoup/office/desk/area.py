@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from recoup.office.desk import first, jobs, told
-from recoup.office.desk.api import router as lists
-from recoup.office.desk.cli import commands
 from recoup.office.desk.controls import CONTROLS
-from recoup.office.desk.pages import router
 from recoup.web.area import Area, MenuItem
 
 AREA = Area(
     name="desk",
     jobs=(jobs.EXPORT,),
     controls=CONTROLS,
-    routers=(lists,),
-    pages=(router,),
+    routers=("recoup.office.desk.api:router",),
+    pages=("recoup.office.desk.pages:router",),
     templates="recoup.office.desk",
     menu=(MenuItem("Overview", "/desk", "layout-dashboard", "overview.look"),),
     first=first.steps,
     events=told.EVENTS,
     leads=told.LEADS,
-    commands=commands,
+    commands="recoup.office.desk.cli:commands",
 )

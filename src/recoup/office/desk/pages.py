@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlencode
@@ -18,12 +17,10 @@ from recoup.office.journal import telling
 from recoup.office.journal.jobs import VERIFY
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 from recoup.web.lists import LONGEST_QUERY
 
 router = APIRouter()
-
-Typed = Annotated[Mapping[str, str | list[str]], Depends(forms.form_of)]
 
 
 @router.get("/")

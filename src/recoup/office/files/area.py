@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from recoup.office.files import desk, health, pages
-from recoup.office.files.api import router
+from recoup.office.files import desk, health
 from recoup.office.files.jobs import SWEEP
 from recoup.office.files.lists import FILES
 from recoup.web.area import Area, MenuItem
@@ -12,8 +11,8 @@ AREA = Area(
     name="files",
     jobs=(SWEEP,),
     probes=(health.usable,),
-    routers=(router,),
-    pages=(pages.router,),
+    routers=("recoup.office.files.api:router",),
+    pages=("recoup.office.files.pages:router",),
     templates="recoup.office.files",
     menu=(MenuItem("Files", "/desk/files", "folder", "files.look", "House"),),
     lists=(FILES,),

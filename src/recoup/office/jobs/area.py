@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from recoup.office.jobs import desk, health, jobs, service
-from recoup.office.jobs.api import router
-from recoup.office.jobs.cli.groups import commands
 from recoup.office.jobs.lists import RUNS
-from recoup.office.jobs.pages import artifacts, events, runs, schedule
-from recoup.office.jobs.pages import jobs as job_pages
 from recoup.office.jobs.rules.events import EVENTS
 from recoup.web.area import Area, MenuItem
 
@@ -17,8 +13,14 @@ AREA = Area(
     sweeps=(service.sweep,),
     ticks=(jobs.tick,),
     checks=(health.standing,),
-    routers=(router,),
-    pages=(job_pages.router, schedule.router, runs.router, artifacts.router, events.router),
+    routers=("recoup.office.jobs.api:router",),
+    pages=(
+        "recoup.office.jobs.pages.jobs:router",
+        "recoup.office.jobs.pages.schedule:router",
+        "recoup.office.jobs.pages.runs:router",
+        "recoup.office.jobs.pages.artifacts:router",
+        "recoup.office.jobs.pages.events:router",
+    ),
     templates="recoup.office.jobs",
     menu=(
         MenuItem("Jobs", "/desk/jobs", "calendar-event", "jobs.look", "Work"),
@@ -31,5 +33,5 @@ AREA = Area(
     finds=desk.finds,
     events=EVENTS,
     leads={"jobs/job": "/desk/jobs/{}", "jobs/run": "/desk/runs/{}"},
-    commands=commands,
+    commands="recoup.office.jobs.cli.groups:commands",
 )

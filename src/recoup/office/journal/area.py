@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from recoup.office.journal import desk, health, jobs, pages
-from recoup.office.journal.api import router
-from recoup.office.journal.cli import commands
+from recoup.office.journal import desk, health, jobs
 from recoup.office.journal.lists import JOURNAL
 from recoup.web.area import Area, MenuItem
 
@@ -13,13 +11,13 @@ AREA = Area(
     jobs=(jobs.VERIFY,),
     ticks=(jobs.tick,),
     probes=(health.intact,),
-    routers=(router,),
-    pages=(pages.router,),
+    routers=("recoup.office.journal.api:router",),
+    pages=("recoup.office.journal.pages:router",),
     templates="recoup.office.journal",
     menu=(MenuItem("Journal", "/desk/journal", "timeline-event", "journal.look", "House"),),
     lists=(JOURNAL,),
     search=desk.search,
     events=desk.EVENTS,
     leads=desk.LEADS,
-    commands=commands,
+    commands="recoup.office.journal.cli:commands",
 )

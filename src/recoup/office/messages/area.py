@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from recoup.office.messages import desk, jobs
-from recoup.office.messages.api import router
-from recoup.office.messages.cli import commands
 from recoup.office.messages.lists import MESSAGES
 from recoup.office.messages.outgoing import CONTROLS
-from recoup.office.messages.pages import mails, templates
 from recoup.office.messages.service import KIND
 from recoup.web.area import Area, MenuItem
 
@@ -16,13 +13,13 @@ AREA = Area(
     deliveries=(KIND,),
     ticks=(jobs.tick,),
     controls=CONTROLS,
-    routers=(router,),
-    pages=(templates.router, mails.router),
+    routers=("recoup.office.messages.api:router",),
+    pages=("recoup.office.messages.pages.templates:router", "recoup.office.messages.pages.mails:router"),
     templates="recoup.office.messages.pages",
     menu=(MenuItem("Messages", "/desk/messages", "mail", "messages.look", "Work"),),
     lists=(MESSAGES,),
     search=desk.search,
-    commands=commands,
+    commands="recoup.office.messages.cli:commands",
     events={
         "messages.planned": "A message to {to} was written ({template})",
         "messages.tested": "A test of {template} was sent to {to}",

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from recoup.office.outbox import desk, health, jobs, service
-from recoup.office.outbox.api import router
-from recoup.office.outbox.cli import commands
 from recoup.office.outbox.lists import DELIVERIES
-from recoup.office.outbox.pages import bulk, deliveries
 from recoup.web.area import Area, MenuItem
 
 AREA = Area(
@@ -15,8 +12,8 @@ AREA = Area(
     sweeps=(service.sweep,),
     checks=(health.standing,),
     probes=(health.doors,),
-    routers=(router,),
-    pages=(deliveries.router, bulk.router),
+    routers=("recoup.office.outbox.api:router",),
+    pages=("recoup.office.outbox.pages.deliveries:router", "recoup.office.outbox.pages.bulk:router"),
     templates="recoup.office.outbox",
     menu=(MenuItem("Outbox", "/desk/outbox", "send", "outbox.look", "Work"),),
     lists=(DELIVERIES,),
@@ -39,5 +36,5 @@ AREA = Area(
         "outbox/bulk": "/desk/outbox/bulk/{}",
         "outbox/channel": lambda _name: "/desk/outbox",
     },
-    commands=commands,
+    commands="recoup.office.outbox.cli:commands",
 )

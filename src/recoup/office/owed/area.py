@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from recoup.office.owed import desk, pages
-from recoup.office.owed.api import router
-from recoup.office.owed.cli import commands
+from recoup.office.owed import desk
 from recoup.office.owed.lists import OWED
 from recoup.web.area import Area, MenuItem
 
 AREA = Area(
     name="owed",
-    routers=(router,),
-    pages=(pages.router,),
+    routers=("recoup.office.owed.api:router",),
+    pages=("recoup.office.owed.pages:router",),
     menu=(MenuItem("Owed", "/desk/owed", "coin", "owed.look", "Business"),),
     lists=(OWED,),
     tiles=desk.tiles,
-    commands=commands,
+    commands="recoup.office.owed.cli:commands",
 )

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from recoup.core.sealing import SECTION
 from recoup.office.people import desk, health, jobs
-from recoup.office.people.api import auth
-from recoup.office.people.api import people as administration
-from recoup.office.people.cli.group import commands
 from recoup.office.people.controls import CONTROLS
 from recoup.office.people.lists import ACCESS, PEOPLE
-from recoup.office.people.pages import account, factor, factors, keys, people, person, sign_in
 from recoup.office.people.service import codes
 from recoup.office.people.settings import PeopleSettings
 from recoup.web.area import Area, MenuItem
@@ -24,15 +20,15 @@ AREA = Area(
     ticks=(jobs.tick,),
     checks=(health.standing,),
     controls=CONTROLS,
-    routers=(auth.router, administration.router),
+    routers=("recoup.office.people.api.auth:router", "recoup.office.people.api.people:router"),
     pages=(
-        sign_in.router,
-        factor.router,
-        account.router,
-        factors.router,
-        keys.router,
-        people.router,
-        person.router,
+        "recoup.office.people.pages.sign_in:router",
+        "recoup.office.people.pages.factor:router",
+        "recoup.office.people.pages.account:router",
+        "recoup.office.people.pages.factors:router",
+        "recoup.office.people.pages.keys:router",
+        "recoup.office.people.pages.people:router",
+        "recoup.office.people.pages.person:router",
     ),
     templates="recoup.office.people",
     menu=(
@@ -42,5 +38,5 @@ AREA = Area(
     lists=(PEOPLE, ACCESS),
     waiting=desk.waiting,
     search=desk.search,
-    commands=commands,
+    commands="recoup.office.people.cli.group:commands",
 )

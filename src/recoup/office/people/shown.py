@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping
 from zoneinfo import available_timezones
 
-import segno
 from markupsafe import Markup
 
 SAYS: Mapping[str, str] = {
@@ -132,6 +131,8 @@ def ends(sessions: int, keys: int) -> str:
 
 def picture(uri: str) -> Markup:
     """Draw an address as a QR code: plain shapes, which the policy of our pages lets through."""
+    import segno  # noqa: PLC0415 - lists of people need no pictures
+
     drawn = segno.make(uri, error="m").svg_inline(
         omitsize=True, border=2, light=None, svgclass=None, lineclass=None
     )

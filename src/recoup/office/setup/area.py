@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from recoup.office.setup import jobs, pages, shown
-from recoup.office.setup.api import router
-from recoup.office.setup.cli import commands
+from recoup.office.setup import jobs, shown
 from recoup.office.setup.controls import KEPT
 from recoup.web.area import Area, MenuItem
 
@@ -12,8 +10,8 @@ AREA = Area(
     name="setup",
     ticks=(jobs.tick,),
     controls=(KEPT,),
-    routers=(router,),
-    pages=(pages.router,),
+    routers=("recoup.office.setup.api:router",),
+    pages=("recoup.office.setup.pages:router",),
     templates="recoup.office.setup",
     menu=(
         MenuItem("Settings", "/desk/settings", "settings", "controls.look", "House"),
@@ -29,5 +27,5 @@ AREA = Area(
         "setup/file": "/desk/setup",
         "setup/test": "/desk/settings",
     },
-    commands=commands,
+    commands="recoup.office.setup.cli:commands",
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
@@ -19,17 +18,15 @@ from recoup.core.system import Caller, System
 from recoup.office.setup import shown
 from recoup.office.setup.rules import layout, reading
 from recoup.office.setup.service import files, parcels, tests
-from recoup.web import forms, health, pages
+from recoup.web import health, pages
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 
 MOST_FILES = len(layout.FILES)
 AT_ONCE = 6
 
 router = APIRouter(prefix="/desk", dependencies=[Depends(may("controls.look"))])
 changes = Depends(may("controls.change"))
-
-Typed = Annotated[Mapping[str, str | list[str]], Depends(forms.form_of)]
 
 
 async def given_of(request: Request) -> list[tuple[str, bytes]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from recoup.areas.metering.service import adjustments as settling
 from recoup.core.errors import Invalid, RecoupError
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now
+from recoup.web.deps import Db, Now, Typed
 
 HERE = "/desk/metering/adjustments"
 MOST = 200
@@ -25,7 +25,6 @@ MOST = 200
 router = APIRouter(prefix=HERE, dependencies=[Depends(may("metering.look"))])
 
 How = Literal["carry", "dismiss"]
-Typed = Annotated[Mapping[str, str | list[str]], Depends(forms.form_of)]
 
 
 @router.get("")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -25,7 +24,7 @@ from recoup.core.system import System
 from recoup.office.journal import queries as journal
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 from recoup.web.wire import found
 
 HERE = "/desk/metering/entries"
@@ -39,8 +38,6 @@ DID = {
 }
 
 router = APIRouter(prefix=HERE, dependencies=[Depends(may("metering.look"))])
-
-Typed = Annotated[Mapping[str, str | list[str]], Depends(forms.form_of)]
 
 
 @router.get("")

@@ -22,7 +22,7 @@ from recoup.core.system import System
 from recoup.office.jobs import service as jobs
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 from recoup.web.forms import Field
 
 EXPORT = "metering.export"
@@ -32,7 +32,6 @@ MOST_SHOWN = 60
 
 router = APIRouter(prefix=HERE, dependencies=[Depends(may("metering.export"))])
 
-Typed = Annotated[Mapping[str, str | list[str]], Depends(forms.form_of)]
 
 _rehearsing = Lock()
 

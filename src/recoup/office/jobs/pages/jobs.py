@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -18,13 +18,11 @@ from recoup.office.jobs import service, views
 from recoup.office.jobs.rules import trouble
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 
 DRY_RUN = "dry_run"
 
 router = APIRouter(prefix="/desk/jobs", dependencies=[Depends(may("jobs.look"))])
-
-Typed = Annotated[Mapping[str, str | list[str]], Depends(forms.form_of)]
 
 
 @router.get("")

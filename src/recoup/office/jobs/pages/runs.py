@@ -14,12 +14,11 @@ from recoup.core.system import System
 from recoup.office.jobs import queries, service, views
 from recoup.office.jobs.lists import RUNS, took
 from recoup.office.jobs.models import Run
-from recoup.office.jobs.pages.jobs import Typed
 from recoup.office.jobs.rules import comparison, trouble
 from recoup.office.jobs.shown import run_in_full
 from recoup.web import pages
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 from recoup.web.wire import LONGEST_NOTE
 
 router = APIRouter(prefix="/desk/runs", dependencies=[Depends(may("jobs.look"))])

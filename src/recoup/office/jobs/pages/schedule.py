@@ -14,12 +14,11 @@ from sqlalchemy.orm import Session
 from recoup.core.errors import Invalid, RecoupError
 from recoup.core.parts import Job, Missed
 from recoup.office.jobs import queries, service, views
-from recoup.office.jobs.pages.jobs import Typed
 from recoup.office.jobs.rules import schedules, words
 from recoup.office.jobs.schemas import NotifyForm, ScheduleForm
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 
 router = APIRouter(prefix="/desk/jobs/{name}", dependencies=[Depends(may("jobs.change"))])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -13,15 +14,14 @@ from recoup.core.system import Caller
 from recoup.office.messages import catalogue, queries, rendering, sandbox, wording
 from recoup.office.messages.pages import editor
 from recoup.office.messages.rendering import Sources
-from recoup.web import forms, inert, pages
+from recoup.web import inert, pages
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 from recoup.web.wire import LONGEST_NOTE
 
 router = APIRouter(prefix="/desk/messages/templates", dependencies=[Depends(may("messages.look"))])
 changes = Depends(may("messages.change"))
 
-Typed = Annotated[dict[str, str | list[str]], Depends(forms.form_of)]
 Name = Annotated[str, Path(max_length=80)]
 Which = Literal["draft", "saved", "packaged"]
 View = Literal["wide", "phone", "text"]
@@ -181,16 +181,16 @@ def own_address(me: Caller) -> str:
     return me.name if "@" in me.name else ""
 
 
-def _sources(typed: dict[str, str | list[str]]) -> Sources:
+def _sources(typed: Mapping[str, str | list[str]]) -> Sources:
     return wording.tidied({part: _text(typed, part) for part in sandbox.PARTS})
 
 
-def _text(typed: dict[str, str | list[str]], name: str) -> str:
+def _text(typed: Mapping[str, str | list[str]], name: str) -> str:
     value = typed.get(name, "")
     return value if isinstance(value, str) else value[0]
 
 
-def _version(typed: dict[str, str | list[str]], name: str) -> int:
+def _version(typed: Mapping[str, str | list[str]], name: str) -> int:
     text = _text(typed, name)
     if not text.isdecimal() or len(text) > 9:  # noqa: PLR2004 - far more versions than anybody makes
         raise Invalid("The version that this was begun from is missing.", fix="Open the template again.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -14,14 +13,12 @@ from recoup.office.outbox import queries, rules, service
 from recoup.office.outbox.lists import about
 from recoup.office.outbox.models import Delivery
 from recoup.office.outbox.service import MOST_AT_ONCE, Chosen
-from recoup.web import forms, pages
+from recoup.web import pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 from recoup.web.wire import found
 
 router = APIRouter(prefix="/desk/outbox", dependencies=[Depends(may("outbox.settle"))])
-
-Typed = Annotated[dict[str, str | list[str]], Depends(forms.form_of)]
 
 
 @router.post("/review")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -16,15 +15,13 @@ from recoup.core.system import System
 from recoup.office.outbox import bodies, queries, rules, service
 from recoup.office.outbox.lists import DELIVERIES, about, next_attempt
 from recoup.office.outbox.models import Delivery, State
-from recoup.web import forms, inert, pages
+from recoup.web import inert, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 from recoup.web.wire import found
 
 router = APIRouter(prefix="/desk/outbox", dependencies=[Depends(may("outbox.look"))])
 settles = Depends(may("outbox.settle"))
-
-Typed = Annotated[dict[str, str | list[str]], Depends(forms.form_of)]
 
 
 @router.get("")

@@ -16,11 +16,11 @@ from recoup.office.controls import service as controls
 from recoup.office.people import queries, queries_pages, shown
 from recoup.office.people.api.house import OneSelf
 from recoup.office.people.controls import SESSION_HOURS, SESSION_IDLE_MINUTES
-from recoup.office.people.pages.doors import ACCOUNT, SIGN_IN, Typed, onward, word
+from recoup.office.people.pages.doors import ACCOUNT, SIGN_IN, onward, word
 from recoup.office.people.service import own, people, sessions
 from recoup.web import pages
 from recoup.web.auth import Actor, permit
-from recoup.web.deps import Db, Now
+from recoup.web.deps import Db, Now, Typed
 
 router = APIRouter(prefix="/desk/account")
 

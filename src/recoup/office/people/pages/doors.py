@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from ipaddress import ip_address
-from typing import Annotated, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,7 @@ from recoup.office.people.rules.limits import Client
 from recoup.office.people.rules.sessions import Missing
 from recoup.office.people.service import sessions
 from recoup.office.people.service.sessions import Opened
-from recoup.web import forms, pages
+from recoup.web import pages
 from recoup.web.auth import cookie_name
 
 SIGN_IN = "/desk/sign-in"
@@ -31,8 +31,6 @@ ACCOUNT = "/desk/account"
 FACTORS = "/desk/account/factors"
 PEOPLE = "/desk/people"
 
-Typed = Annotated[Mapping[str, str | list[str]], Depends(forms.form_of)]
-"""What was typed into a form."""
 
 AnswerT = TypeVar("AnswerT", bound=Response)
 

@@ -16,7 +16,7 @@ from recoup.core.system import Caller, System
 from recoup.office.people import entrance, queries
 from recoup.office.people.api.house import From, OneSelf, note
 from recoup.office.people.here import RelyingParty, relying_party
-from recoup.office.people.pages.doors import FACTORS, Typed, id_in, keep_session, onward, path_with, word
+from recoup.office.people.pages.doors import FACTORS, id_in, keep_session, onward, path_with, word
 from recoup.office.people.pages.sign_in import LONGEST_NEXT
 from recoup.office.people.rules.limits import Client
 from recoup.office.people.secrets import Keys
@@ -24,7 +24,7 @@ from recoup.office.people.service import passkeys
 from recoup.office.people.service.sessions import Opened
 from recoup.web import pages
 from recoup.web.auth import may
-from recoup.web.deps import Now, Running
+from recoup.web.deps import Now, Running, Typed
 
 LONGEST_ANSWER = 20_000
 

@@ -17,7 +17,7 @@ from recoup.core.system import Caller
 from recoup.office.people import entrance, queries, shown
 from recoup.office.people.api.house import From, OneSelf
 from recoup.office.people.here import relying_party
-from recoup.office.people.pages.doors import FACTORS, Typed, id_in, keep_session, onward, path_with, word
+from recoup.office.people.pages.doors import FACTORS, id_in, keep_session, onward, path_with, word
 from recoup.office.people.pages.factor import answer_in, portal_elsewhere
 from recoup.office.people.pages.sign_in import LONGEST_NEXT
 from recoup.office.people.permissions import NEEDS_SECOND_FACTOR
@@ -25,7 +25,7 @@ from recoup.office.people.secrets import Keys
 from recoup.office.people.service import factors, own, passkeys
 from recoup.web import pages
 from recoup.web.auth import may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 
 ISSUER = "Recoup"
 
@@ -49,7 +49,7 @@ def begin_app(*, request: Request, db: Db, system: Running, me: OneSelf, now: No
     try:
         with db.begin_nested():
             sealer = Keys.of(system.settings).sealer
-            factors.begin_totp(db, caller=me, issuer=ISSUER, sealer=sealer, now=now)
+            factors.begin_totp(db, caller=me, sealer=sealer, now=now)
     except RecoupError as error:
         return _page(request, db, me, now=now, wanted=wanted, problem=error)
     return pages.lead_on(path_with(f"{FACTORS}/app", wanted))

@@ -17,11 +17,11 @@ from recoup.core.system import Caller
 from recoup.office.people import queries
 from recoup.office.people.here import portal_of
 from recoup.office.people.pages.account import Complete
-from recoup.office.people.pages.doors import ACCOUNT, Typed
+from recoup.office.people.pages.doors import ACCOUNT
 from recoup.office.people.service import keys
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 
 KEYS = f"{ACCOUNT}/keys"
 

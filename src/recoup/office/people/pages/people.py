@@ -15,14 +15,14 @@ from recoup.office.people import shown
 from recoup.office.people.here import portal_of
 from recoup.office.people.lists import ACCESS, PEOPLE
 from recoup.office.people.pages.doors import PEOPLE as HERE
-from recoup.office.people.pages.doors import Typed, mails_leave, word
+from recoup.office.people.pages.doors import mails_leave, word
 from recoup.office.people.permissions import Role
 from recoup.office.people.secrets import Keys
 from recoup.office.people.service import invitations
 from recoup.office.people.service.invitations import MailPreview
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 
 LOOK, CHANGE = Depends(may("people.look")), Depends(may("people.change"))
 

@@ -18,14 +18,14 @@ from recoup.office.people import queries, queries_pages, shown
 from recoup.office.people.api.house import From
 from recoup.office.people.controls import SESSION_IDLE_MINUTES
 from recoup.office.people.here import portal_of
-from recoup.office.people.pages.doors import PEOPLE, Typed, mails_leave, word
+from recoup.office.people.pages.doors import PEOPLE, mails_leave, word
 from recoup.office.people.pages.people import mail_of
 from recoup.office.people.permissions import NEEDS_SECOND_FACTOR, Role
 from recoup.office.people.service import factors, invitations, keys, sessions
 from recoup.office.people.service import people as service
 from recoup.web import pages
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Running, Typed
 from recoup.web.wire import found
 
 MOST_LINES = 15

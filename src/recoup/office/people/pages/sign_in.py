@@ -20,7 +20,6 @@ from recoup.office.people.api.house import From, HouseDb, note
 from recoup.office.people.models import Challenge
 from recoup.office.people.pages.doors import (
     SIGN_IN,
-    Typed,
     attempt_cookie,
     came_in,
     forget_attempt,
@@ -36,7 +35,7 @@ from recoup.office.people.secrets import Keys
 from recoup.office.people.service import codes, links, sessions
 from recoup.web import pages
 from recoup.web.auth import Identity
-from recoup.web.deps import Now, Running
+from recoup.web.deps import Now, Running, Typed
 from recoup.web.shown import duration
 
 LONGEST_NEXT = 2_000

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pyotp
-import segno
 from sqlalchemy import case, delete, or_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -29,24 +26,15 @@ STEP_SECONDS = 30
 _OWN = (Factor.TOTP, Factor.PASSKEY)
 
 
-@dataclass(frozen=True, slots=True)
-class TotpOffer:
-    """What an authenticator app needs, to be shown once: as text, as an address, as a picture (SVG) of it."""
-
-    secret: str = field(repr=False)
-    uri: str = field(repr=False)
-    svg: str = field(repr=False)
-
-
-def begin_totp(db: Session, *, caller: Caller, issuer: str, sealer: Sealer, now: datetime) -> TotpOffer:
-    """Offer an authenticator app to who just signed in; it counts once a code of it is shown (``confirm_totp``)."""
+def begin_totp(db: Session, *, caller: Caller, sealer: Sealer, now: datetime) -> str:
+    """Return a secret for an authenticator app to who just signed in; it counts once a code of it is shown."""
     session, person = may_enrol(db, caller, now=now)
     known = queries.totp(db, person.id)
     if known is not None and known.confirmed_at is not None:
         raise Conflict("You have an authenticator app already.", fix="Remove it first to set up another.")
     secret = pyotp.random_base32(length=32)
     values = {
-        "sealed": sealer.seal(secret.encode(), about=_about(person.id)),
+        "sealed": sealer.seal(secret.encode(), about=about(person.id)),
         "last_step": 0,
         "created_at": now,
         "confirmed_at": None,
@@ -54,10 +42,7 @@ def begin_totp(db: Session, *, caller: Caller, issuer: str, sealer: Sealer, now:
     row = insert(Totp).values(person_id=session.person_id, **values)
     db.execute(row.on_conflict_do_update(index_elements=["person_id"], set_=values))
     db.expire_all()
-    uri = pyotp.TOTP(secret).provisioning_uri(name=person.address, issuer_name=issuer)
-    picture = io.BytesIO()
-    segno.make(uri, error="m").save(picture, kind="svg", scale=5, xmldecl=False)
-    return TotpOffer(secret, uri, picture.getvalue().decode())
+    return secret
 
 
 def take_totp(
@@ -67,7 +52,7 @@ def take_totp(
     found = queries.totp(db, person_id)
     if found is None or (found.confirmed_at is not None) != confirmed:
         return False
-    generator = pyotp.TOTP(sealer.open(found.sealed, about=_about(person_id)).decode())
+    generator = pyotp.TOTP(sealer.open(found.sealed, about=about(person_id)).decode())
     step = int(now.astimezone(UTC).timestamp()) // STEP_SECONDS
     shown = secrets.typed(code)[:20].encode("utf-8", "replace")
     fitting = [
@@ -233,5 +218,6 @@ def _own(db: Session, caller: Caller) -> tuple[SignIn, Person]:
     return session, person
 
 
-def _about(person_id: UUID) -> str:
+def about(person_id: UUID) -> str:
+    """Return what a sealed secret belongs to: moved to another row, it does not open."""
     return f"people_totp/sealed/{person_id}"

@@ -12,7 +12,7 @@ from recoup.core.sealing import Sealer
 from recoup.core.system import Caller
 from recoup.office.journal import service as journal
 from recoup.office.people import queries
-from recoup.office.people.service.factors import may_enrol
+from recoup.office.people.service.factors import about, may_enrol
 from recoup.office.people.service.sessions import end_sessions
 
 
@@ -43,7 +43,7 @@ def offered_secret(db: Session, *, caller: Caller, sealer: Sealer, now: datetime
     found = queries.totp(db, person.id)
     if found is None or found.confirmed_at is not None:
         return None
-    return sealer.open(found.sealed, about=f"people_totp/sealed/{person.id}").decode()
+    return sealer.open(found.sealed, about=about(person.id)).decode()
 
 
 def address_of(secret: str, *, name: str, issuer: str) -> str:
