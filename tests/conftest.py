@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from recoup.core.db import connect, session_factory
+from recoup.core.system import System
 from recoup.migrations import schema
+from support.house import MovableClock, ScriptedChannel, opened
 from support.postgres import Cluster, Database, running_cluster
 
 TEMPLATE = "migrated"
@@ -53,3 +55,17 @@ def owner_sessions(database: Database) -> Iterator[sessionmaker[Session]]:
 def now() -> datetime:
     """A fixed instant."""
     return datetime(2025, 7, 24, 16, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    """The time of a test's system, which moves when told."""
+    return MovableClock()
+
+
+@pytest.fixture
+def system(database: Database, tmp_path: Path, clock: MovableClock) -> Iterator[System]:
+    """A whole Recoup on the test's database, with a far side for mails that takes everything."""
+    channels = {"mail": ScriptedChannel("mail", dedupes=False)}
+    with opened(database, tmp_path, clock=clock, channels=channels) as running:
+        yield running

@@ -36,11 +36,6 @@ EVERY = (MINUTES, DRY, SHARE, MODE, LIST, TEXT, SECRET, FIXED)
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
 def system(database: Database, tmp_path: Path, clock: MovableClock) -> Iterator[System]:
     channels = {"mail": ScriptedChannel("mail", dedupes=False)}
     environ = {"SMTP_HOST": "set.example.com"}

@@ -25,11 +25,6 @@ from support.postgres import Database
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
 def server() -> Iterator[MailServer]:
     with MailServer() as running:
         yield running

@@ -15,8 +15,7 @@ from recoup.core.system import System
 from recoup.office.messages import catalogue, jobs, queries, rendering, service
 from recoup.office.outbox import queries as outbox
 from support import doors
-from support.house import MovableClock, ScriptedChannel, opened
-from support.postgres import Database
+from support.house import MovableClock
 
 HERE = "/desk/messages/templates/alert"
 MINE = {
@@ -24,19 +23,6 @@ MINE = {
     "text": "{{ title }}\n{{ text }}\n",
     "html": '<h1 style="color:#055">{{ title }}</h1>\n<p>{{ text }}</p>\n',
 }
-
-
-@pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
-def system(database: Database, tmp_path: Path, clock: MovableClock) -> Iterator[System]:
-
-    channels = {"mail": ScriptedChannel("mail", dedupes=False)}
-    with opened(database, tmp_path, clock=clock, channels=channels) as running:
-        yield running
 
 
 @pytest.fixture

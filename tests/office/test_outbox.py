@@ -25,11 +25,6 @@ KIND = "message"
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
 def post() -> ScriptedChannel:
     """A far side that cannot tell a second copy from a new one, like a mail server."""
     return ScriptedChannel("mail", dedupes=False)

@@ -27,11 +27,6 @@ ATTACK = "<script>alert(1)</script> {{7*7}}"
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
 def system(database: Database, tmp_path: Path, clock: MovableClock) -> Iterator[System]:
     channels = {
         "mail": ScriptedChannel("mail", dedupes=False),

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -28,25 +27,11 @@ from recoup.web.app import create_app, schema_of
 from recoup.web.area import Area
 from recoup.web.deps import Db
 from support.doors import api
-from support.house import MovableClock, ScriptedChannel, opened
-from support.postgres import Database
 
 OPEN = {"/livez", "/readyz", "/files/{file_id}"}
 DOOR = {"/auth/code", "/auth/token", "/auth/refresh"}
 """Where nobody is known yet: what these are shown is judged by their own tests."""
 ANY_ID = "01980000-0000-7000-8000-000000000000"
-
-
-@pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
-def system(database: Database, tmp_path: Path, clock: MovableClock) -> Iterator[System]:
-    channels = {"mail": ScriptedChannel("mail", dedupes=False)}
-    with opened(database, tmp_path, clock=clock, channels=channels) as running:
-        yield running
 
 
 @pytest.fixture

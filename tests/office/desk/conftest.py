@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from uuid import UUID
 
 import httpx2
@@ -13,20 +12,6 @@ from recoup.core.system import System
 from recoup.office.jobs import execution, queries
 from recoup.office.jobs.models import Run
 from support.desk import desk
-from support.house import MovableClock, ScriptedChannel, opened
-from support.postgres import Database
-
-
-@pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
-def system(database: Database, tmp_path: Path, clock: MovableClock) -> Iterator[System]:
-    channels = {"mail": ScriptedChannel("mail", dedupes=False)}
-    with opened(database, tmp_path, clock=clock, channels=channels) as running:
-        yield running
 
 
 @pytest.fixture

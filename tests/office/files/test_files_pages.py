@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -15,22 +14,9 @@ from recoup.office.files.models import File
 from recoup.office.files.rules import kind_of
 from recoup.office.people.permissions import Role
 from support.desk import as_role, desk, links_of, main_of, text_of
-from support.house import MovableClock, ScriptedChannel, opened
-from support.postgres import Database
+from support.house import MovableClock
 
 SCRIPT = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
-def system(database: Database, tmp_path: Path, clock: MovableClock) -> Iterator[System]:
-    channels = {"mail": ScriptedChannel("mail", dedupes=False)}
-    with opened(database, tmp_path, clock=clock, channels=channels) as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from string import Formatter
 from uuid import UUID
 
@@ -20,23 +19,10 @@ from recoup.office.journal.models import Event
 from recoup.office.journal.telling import Telling, title_of, who
 from recoup.office.people.permissions import Role
 from support.desk import as_role, desk, links_of, main_of, text_of
-from support.house import MovableClock, ScriptedChannel, opened
-from support.postgres import Database
+from support.house import MovableClock
 
 SCRIPT, BRACES = "<script>alert(1)</script>", "{{7*7}}"
 RUN = "01985f3c-1111-7222-8333-944455556666"
-
-
-@pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
-def system(database: Database, tmp_path: Path, clock: MovableClock) -> Iterator[System]:
-    channels = {"mail": ScriptedChannel("mail", dedupes=False)}
-    with opened(database, tmp_path, clock=clock, channels=channels) as running:
-        yield running
 
 
 @pytest.fixture

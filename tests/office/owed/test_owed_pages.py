@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -16,22 +15,8 @@ from recoup.office.owed import service
 from recoup.office.owed.service import Owed
 from recoup.office.people.permissions import Role
 from support.desk import as_role, desk, links_of, main_of, text_of
-from support.house import MovableClock, ScriptedChannel, opened
-from support.postgres import Database
 
 SCRIPT = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
-def system(database: Database, tmp_path: Path, clock: MovableClock) -> Iterator[System]:
-    channels = {"mail": ScriptedChannel("mail", dedupes=False)}
-    with opened(database, tmp_path, clock=clock, channels=channels) as running:
-        yield running
 
 
 @pytest.fixture

@@ -18,11 +18,6 @@ from support.postgres import Database
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
 def mailbox() -> Mailbox:
     return Mailbox()
 

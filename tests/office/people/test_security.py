@@ -24,7 +24,7 @@ from recoup.office.people.models import Person
 from recoup.office.people.permissions import Role
 from recoup.office.people.rules.limits import Client
 from recoup.office.people.secrets import Keys
-from recoup.office.people.service import factors, keys, links, people
+from recoup.office.people.service import factors, invitations, keys, links, people
 from support.house import MovableClock
 from support.people import ADA, BOB, BROWSER, Mailbox, ask, caller_of, sign_in, work
 from support.postgres import Database
@@ -264,8 +264,9 @@ def test_the_database_keeps_no_sealed_payload_of_what_is_over(system: System) ->
 def test_an_invitation_hides_its_link(system: System, mailbox: Mailbox) -> None:
     now = system.clock()
     with system.sessions.begin() as db:
-        invited = links.invite(
+        invited = invitations.invite(
             db,
+            mails_leave=True,
             address="New@Example.com",
             role=Role.ANALYST,
             name="Newton",
@@ -282,7 +283,7 @@ def test_an_invitation_hides_its_link(system: System, mailbox: Mailbox) -> None:
     assert link.startswith("https://recoup.example.com/desk/welcome/")
     with system.sessions.begin() as db:
         opened = links.redeem_welcome(db, link.rpartition("/")[2], client=Client("192.0.2.1"), now=now)
-    assert opened.person == invited.id
+    assert opened.person == invited.person.id
     with pytest.raises(Unauthorised), system.sessions.begin() as db:
         links.redeem_welcome(db, link.rpartition("/")[2], client=BROWSER, now=now)
 

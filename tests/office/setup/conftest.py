@@ -15,11 +15,6 @@ from support.postgres import Database
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
 def system(database: Database, tmp_path: Path, clock: MovableClock) -> Iterator[System]:
     """Its channels are the real ones: without a mail server, mails are files."""
     with opened(database, tmp_path, clock=clock) as composed:

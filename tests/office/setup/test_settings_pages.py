@@ -80,11 +80,6 @@ def doors() -> Iterator[Doors]:
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
 def system(database: Database, tmp_path: Path, clock: MovableClock, doors: Doors) -> Iterator[System]:
     with opened(database, tmp_path, clock=clock, environ=ENVIRON) as composed:
         parts = replace(composed.parts, desk=(*composed.parts.desk, Area("doors", probes=(doors.probes,))))

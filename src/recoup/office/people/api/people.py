@@ -20,7 +20,7 @@ from recoup.office.people.schemas import (
     SessionShown,
 )
 from recoup.office.people.secrets import Keys
-from recoup.office.people.service import factors, links, people, sessions
+from recoup.office.people.service import factors, invitations, people, sessions
 from recoup.web.auth import Actor, may
 from recoup.web.deps import Db, Now, Running
 from recoup.web.paging import Before, Limit
@@ -53,8 +53,9 @@ def add(db: Db, system: Running, actor: Actor, now: Now, asked: PersonAsked) -> 
     if not asked.invite:
         person = people.add(db, address=asked.address, role=asked.role, name=asked.name, actor=actor, now=now)
         return PersonShown.model_validate(person)
-    person = links.invite(
+    invited = invitations.invite(
         db,
+        mails_leave=True,
         address=asked.address,
         role=asked.role,
         name=asked.name,
@@ -64,7 +65,7 @@ def add(db: Db, system: Running, actor: Actor, now: Now, asked: PersonAsked) -> 
         actor=actor,
         now=now,
     )
-    return PersonShown.model_validate(person)
+    return PersonShown.model_validate(invited.person)
 
 
 @router.get("/people/{person_id}", summary="Somebody", dependencies=[LOOK])

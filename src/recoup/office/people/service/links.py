@@ -16,11 +16,9 @@ from recoup.office.journal import service as journal
 from recoup.office.messages import service as messages
 from recoup.office.people import queries
 from recoup.office.people.models import Factor, Link, Person
-from recoup.office.people.permissions import Role
 from recoup.office.people.rules import secrets
 from recoup.office.people.rules.limits import Client
 from recoup.office.people.rules.sessions import LINK_LASTS
-from recoup.office.people.service import people
 from recoup.office.people.service.house import as_house
 from recoup.office.people.service.sessions import Opened, end_links, open_session
 
@@ -65,24 +63,6 @@ def print_link(db: Session, person: Person, *, counts_as_factor: bool, actor: st
         counts_as_factor=counts_as_factor,
     )
     return Printed(f"{PATH}{token}", row.expires_at)
-
-
-def invite(
-    db: Session,
-    *,
-    address: str,
-    role: Role,
-    name: str,
-    portal: str,
-    sealer: Sealer,
-    sender: str,
-    actor: str,
-    now: datetime,
-) -> Person:
-    """Add somebody and mail them a link (see ``mail_link``)."""
-    person = people.add(db, address=address, role=role, name=name, actor=actor, now=now)
-    mail_link(db, person, portal=portal, sealer=sealer, sender=sender, actor=actor, now=now)
-    return person
 
 
 def mail_link(
