@@ -75,10 +75,25 @@ def test_amounts_as_people_write_them(text: str, currency: str, minor: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("amount", "minor"), [("0.005", 0), ("0.015", 2), ("0.025", 2), ("-0.015", -2), ("0.0051", 1)]
+    ("amount", "minor"),
+    [
+        ("0.005", 0),
+        ("0.015", 2),
+        ("0.025", 2),
+        ("-0.015", -2),
+        ("0.0051", 1),
+        ("0.0050000000000000000001", 1),
+        ("42.8026894910711395372", 4280),
+    ],
 )
-def test_estimates_are_rounded_half_to_even(amount: str, minor: int) -> None:
+def test_estimates_are_rounded_half_to_even_once_however_fine_they_are(amount: str, minor: int) -> None:
     assert Money.rounded(Decimal(amount), "EUR") == Money(minor, "EUR")
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "1e30", "-1e309"])
+def test_what_is_no_estimate_is_refused(amount: str) -> None:
+    with pytest.raises(Invalid):
+        Money.rounded(Decimal(amount), "EUR")
 
 
 @pytest.mark.parametrize(

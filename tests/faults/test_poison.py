@@ -13,6 +13,7 @@ from support.postgres import Database
 
 ERRANDS = 5
 MOST_DEATHS = 3
+BESIDE = 3
 
 
 @pytest.fixture
@@ -22,8 +23,9 @@ def house(database: Database, tmp_path: Path) -> Iterator[House]:
 
 
 def test_a_poisonous_run_is_parked_after_three_workers_and_others_go_on(house: House) -> None:
-    """Each time its worker dies another is started, as systemd would."""
-    errands = [house.queue("test.errand") for _ in range(ERRANDS)]
+    """Each time its worker dies another is started, as systemd would; long errands die with it twice."""
+    errands = [house.queue("test.errand", seconds=1.5) for _ in range(BESIDE)]
+    errands += [house.queue("test.errand") for _ in range(ERRANDS)]
     poison = house.queue("test.poison")
     errands += [house.queue("test.errand") for _ in range(ERRANDS)]
     export = house.queue()

@@ -124,11 +124,13 @@ class House(Evidence):
 
     def is_quiet(self) -> bool:
         """Say whether it is done, and no task of the engine waits or runs."""
+        return self.is_done() and not self.tasks_left()
+
+    def tasks_left(self) -> list[str]:
+        """Describe the engine's tasks that wait or run."""
+        found = text("select cast(t as text) from procrastinate_jobs t where status in ('todo', 'doing')")
         with self.system.sessions.begin() as db:
-            tasks = db.execute(
-                text("select exists (select from procrastinate_jobs where status in ('todo', 'doing'))")
-            )
-            return self.is_done() and not tasks.scalar_one()
+            return list(db.execute(found).scalars())
 
     def _any(self, table: str, states: list[str]) -> bool:
         with self.system.sessions.begin() as db:

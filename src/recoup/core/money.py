@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from recoup.core import quantity
 from recoup.core.errors import Invalid
@@ -51,11 +51,14 @@ class Money:
 
     @classmethod
     def rounded(cls, amount: Decimal, currency: str) -> Money:
-        """Take a decimal amount and round it half to even: for estimates, never for what is booked."""
-        if problem := quantity.problem_with(amount):
-            raise Invalid(f"{amount} {currency} is no usable amount: {problem}.")
-        minor = amount.scaleb(exponent(currency), quantity.EXACT)
-        return cls(int(minor.to_integral_value(ROUND_HALF_EVEN, quantity.EXACT)), currency)
+        """Take a decimal amount and round it half to even: for estimates, never for what is booked.
+
+        However many digits it has after the point: a quantity times a price has more than either.
+        """
+        if not amount.is_finite() or amount.adjusted() >= quantity.INTEGER_DIGITS:
+            raise Invalid(f"{amount} {currency} is no usable amount.")
+        places = exponent(currency)
+        return cls(int(quantity.round_at(amount, places).scaleb(places, quantity.EXACT)), currency)
 
     def __add__(self, other: Money) -> Money:
         return Money(self.minor + self._same(other).minor, self.currency)

@@ -26,7 +26,6 @@ LARGEST_EXPONENT_OF_ZERO = 1_000
 _TRAPS = [InvalidOperation, Overflow, DivisionByZero]
 EXACT = Context(prec=INTEGER_DIGITS + FRACTION_DIGITS + 40, traps=[Inexact, *_TRAPS])
 _ROUNDING = Context(prec=200, rounding=ROUND_HALF_EVEN, traps=_TRAPS)
-_LAST_PLACE = Decimal(1).scaleb(-FRACTION_DIGITS)
 
 
 def problem_with(value: Decimal) -> str | None:
@@ -89,8 +88,13 @@ def split_whole(value: Decimal) -> tuple[Decimal, Decimal]:
 
 def round_last_place(value: Decimal) -> Decimal:
     """Round half to even at the last place that is kept (18 digits after the point)."""
+    return round_at(value, FRACTION_DIGITS)
+
+
+def round_at(value: Decimal, places: int) -> Decimal:
+    """Round half to even, once, at so many digits after the point."""
     with localcontext(_ROUNDING):
-        return value.quantize(_LAST_PLACE)
+        return value.quantize(Decimal(1).scaleb(-places))
 
 
 def to_text(value: Decimal) -> str:

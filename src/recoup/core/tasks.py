@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
+from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job, JobDeferrer, Status
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -84,6 +85,8 @@ class Worker:
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task[None] | None = None
+        self._in_hand: set[int] = set()
+        self._engine_knows_us_as: int | None = None
 
     def run(self) -> None:
         """Work until ``stop`` is called. A database that goes away is waited for."""
@@ -110,7 +113,8 @@ class Worker:
         connector = procrastinate.PsycopgConnector(conninfo=self.system.conninfo, min_size=1, max_size=6)
         app = procrastinate.App(connector=connector)
         for name, function in self.system.parts.tasks.items():
-            app.task(name=name, queue=QUEUE)(functools.partial(self._run_task, name, function))
+            run = functools.partial(self._run_task, name, function)
+            app.task(name=name, queue=QUEUE, pass_context=True)(run)
         async with app.open_async():
             sweeper = asyncio.create_task(self._sweep_engine(app))
             self._main = asyncio.create_task(
@@ -135,26 +139,46 @@ class Worker:
             finally:
                 sweeper.cancel()
 
-    def _run_task(self, name: str, function: Callable[..., None], **args: Any) -> None:
+    def _run_task(self, name: str, function: Callable[..., None], context: JobContext, **args: Any) -> None:
+        job = context.job
+        self._engine_knows_us_as = job.worker_id
+        self._in_hand.add(job.id or 0)
         try:
             function(self.system, **args)
         except RecoupError as error:
             log.warning("Task %s ended early: %s", name, error.sentence())
         except Exception:  # the row behind the task tells the story; the sweep brings it back
             log.exception("Task %s failed", name)
+        finally:
+            self._in_hand.discard(job.id or 0)
 
     async def _sweep_engine(self, app: procrastinate.App) -> None:
-        """Give tasks of dead workers back to the queue. Running one twice is harmless: their rows are fenced."""
+        """Give tasks of dead workers back to the queue, and what the engine believes to be in this one's hands.
+
+        It believes so where the connection broke on which a task's end was to be written. Running a task twice is
+        harmless: their rows are fenced.
+        """
+        suspects: set[int] = set()
         while True:
             await asyncio.sleep(STALLED_AFTER.total_seconds() / 2)
             try:
                 stalled = await app.job_manager.get_stalled_jobs(
                     seconds_since_heartbeat=STALLED_AFTER.total_seconds()
                 )
-                for job in stalled:
+                mine = await self._not_in_hand(app)
+                for job in [*stalled, *(job for job in mine if job.id in suspects)]:
                     await _give_back(app, job)
+                suspects = {job.id or 0 for job in mine} - suspects
             except ConnectorException as error:
                 log.warning("The engine's sweep will try again: %s", error)
+
+    async def _not_in_hand(self, app: procrastinate.App) -> list[Job]:
+        """Return the tasks that the engine takes for this worker's, and that it does not run: it ends some just now."""
+        if self._engine_knows_us_as is None:
+            return []
+        status, worker = Status.DOING.value, self._engine_knows_us_as
+        found = await app.job_manager.list_jobs_async(queue=QUEUE, status=status, worker_id=worker)
+        return [job for job in found if job.id not in self._in_hand]
 
     def _tick_until_stopped(self) -> None:
         next_sweep = 0.0

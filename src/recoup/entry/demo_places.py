@@ -250,12 +250,17 @@ class Ended(Exception):
 
 @contextmanager
 def orderly_end() -> Iterator[ExitStack]:
-    """Yield a stack whose contexts are left in any case. Ctrl-C, SIGTERM and SIGHUP raise Ended, once."""
+    """Yield a stack whose contexts are left in any case. Ctrl-C, SIGTERM and SIGHUP raise Ended, once.
+
+    Ended is what leaves, too, where what it interrupted stumbled on the way out, or swallowed it.
+    """
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {each: signal.getsignal(each) for each in signals}
     before = {
         each: handler for each, handler in before.items() if handler is not signal.SIG_IGN
     }  # as under nohup
+
+    asked: list[Ended] = []
 
     def ignore() -> None:
         for each in before:
@@ -263,7 +268,8 @@ def orderly_end() -> Iterator[ExitStack]:
 
     def end(number: int, _frame: object) -> None:
         ignore()
-        raise Ended(number)
+        asked.append(Ended(number))
+        raise asked[0]
 
     for each in before:
         signal.signal(each, end)
@@ -273,6 +279,13 @@ def orderly_end() -> Iterator[ExitStack]:
                 yield stack
             finally:
                 ignore()
+    except Exception as error:
+        if asked and error is not asked[0]:
+            raise asked[0] from error
+        raise
+    else:
+        if asked:
+            raise asked[0]
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recoup.office.jobs.models import Run
-from recoup.office.jobs.rules import comparison, events, preview, trouble
+from recoup.office.jobs.rules import attempts, comparison, events, preview, trouble
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,26 @@ from recoup.office.jobs.rules import comparison, events, preview, trouble
 )
 def test_the_first_sentence_says_why(summary: str, why: str, more: str) -> None:
     assert trouble.cause(summary) == (why, more)
+
+
+def test_the_last_try_of_what_lost_its_workers_is_alone() -> None:
+    tries = [attempts.is_alone(number, 3, was_lost=number > 0) for number in range(3)]
+    assert tries == [False, False, True]
+    assert not attempts.is_alone(2, 3, was_lost=False)  # it gave up by itself: its worker lives
+
+
+@pytest.mark.parametrize(
+    ("alone", "beside", "waits"),
+    [
+        (False, [], False),
+        (False, [False, False], False),
+        (False, [True], True),
+        (True, [], False),
+        (True, [False], True),
+    ],
+)
+def test_who_is_alone_waits_for_others_and_they_for_it(alone: bool, beside: list[bool], waits: bool) -> None:
+    assert attempts.has_to_wait(alone=alone, beside=beside) is waits
 
 
 def _run(job: str, state: str, *, needs: bool = False) -> Run:

@@ -19,7 +19,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from recoup.core.db import is_connection_lost
+from recoup.core.db import is_connection_lost, lock
 from recoup.core.errors import Lost, RecoupError, Unavailable
 from recoup.core.parts import Cancelled, Job, Outcome
 from recoup.core.system import System
@@ -28,6 +28,7 @@ from recoup.core.workers import is_dead
 from recoup.office.files import service as files
 from recoup.office.jobs import notices, queries, service
 from recoup.office.jobs.models import Run, RunArtifact, RunLine, RunState
+from recoup.office.jobs.rules import attempts
 from recoup.office.journal import service as journal
 
 log = logging.getLogger("recoup.jobs")
@@ -37,6 +38,7 @@ FLUSH_EVERY = 0.5
 RENEW_EVERY = 2.0
 MOST_LINES = 10_000
 _PAUSE = timedelta(minutes=1)
+_ALONE_SOON = timedelta(seconds=2)
 
 
 def execute(system: System, run_id: UUID) -> Run | None:
@@ -204,33 +206,38 @@ def _claim(system: System, run_id: UUID) -> Run | None:
     now = system.clock()
     with system.sessions.begin() as db:
         run = queries.run(db, run_id, for_update=True)
-        if run is None:
+        if run is None or not _is_free(db, run, now=now):
             return None
         job = system.parts.jobs.get(run.job)
-        if run.state == RunState.RUNNING:
-            if not (is_dead(run.worker) or db.execute(select(func.now() > run.lease_until)).scalar_one()):
-                return None
-        elif run.state != RunState.QUEUED or run.not_before > now:
-            return None
         if job is None:
-            _finish(
-                db,
-                system,
-                run,
-                RunState.FAILED,
-                Outcome(f"There is no job {run.job} any more.", needs_person=True),
-            )
+            gone = Outcome(f"There is no job {run.job} any more.", needs_person=True)
+            _finish(db, system, run, RunState.FAILED, gone)
             return None
         if run.attempt >= job.max_attempts:
             text = f"Parked: its worker died or gave up {run.attempt} times. Run it again when you know why."
             _finish(db, system, run, RunState.PARKED, Outcome(text, needs_person=True))
             return None
-        _take(system, run, job)
+        lock(
+            db, f"recoup.runs of {system.worker}"
+        )  # two claims of one process would not see each other's run
+        alone = attempts.is_alone(run.attempt, job.max_attempts, was_lost=run.state == RunState.RUNNING)
+        if attempts.has_to_wait(alone=alone, beside=queries.beside(db, run.id, worker=system.worker)):
+            defer(db, service.TASK, once=f"run:{run.id}", at=now + _ALONE_SOON, run_id=str(run.id))
+            return None
+        _take(system, run, job, alone=alone)
         return run
 
 
-def _take(system: System, run: Run, job: Job) -> None:
+def _is_free(db: Session, run: Run, *, now: datetime) -> bool:
+    """Say whether a run is due, or lost by whoever ran it."""
+    if run.state == RunState.RUNNING:
+        return is_dead(run.worker) or db.execute(select(func.now() > run.lease_until)).scalar_one()
+    return run.state == RunState.QUEUED and run.not_before <= now
+
+
+def _take(system: System, run: Run, job: Job, *, alone: bool = False) -> None:
     run.state = RunState.RUNNING
+    run.alone = alone
     run.attempt += 1
     run.worker = system.worker
     run.lease_until = func.now() + job.lease

@@ -78,6 +78,8 @@ class Run(Base):
     attempt: Mapped[int]
     worker: Mapped[str | None]
     lease_until: Mapped[datetime | None]
+    alone: Mapped[bool] = mapped_column(default=False)
+    """Whether its worker runs nothing else beside it: the last try of what took its workers with it."""
     not_before: Mapped[datetime]
     cancel_requested: Mapped[bool]
     queued_at: Mapped[datetime]

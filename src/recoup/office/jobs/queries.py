@@ -224,6 +224,12 @@ def running(db: Session, *, job_name: str | None = None) -> Sequence[Run]:
     return db.scalars(statement.order_by(Run.id)).all()
 
 
+def beside(db: Session, run_id: UUID, *, worker: str) -> Sequence[bool]:
+    """Return of each other run that a worker runs whether it is to be alone."""
+    others = Run.state == RunState.RUNNING, Run.worker == worker, Run.id != run_id
+    return db.scalars(select(Run.alone).where(*others)).all()
+
+
 def oldest_due(db: Session, *, now: datetime) -> datetime | None:
     """Return since when the oldest run that should have started is due."""
     statement = select(func.min(Run.not_before)).where(Run.state == RunState.QUEUED, Run.not_before <= now)
