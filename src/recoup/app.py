@@ -22,7 +22,7 @@ from recoup.adapters.stores import open_store
 from recoup.areas.metering.area import AREA as METERING
 from recoup.areas.metering.settings import MeteringSettings
 from recoup.core.clock import Clock, utc_now
-from recoup.core.db import connect, session_factory, wait_until_ready
+from recoup.core.db import connect, one_by_one, session_factory, wait_until_ready
 from recoup.core.errors import Misconfigured
 from recoup.core.parts import Parts
 from recoup.core.ports import Channel
@@ -146,7 +146,7 @@ def _system(
         parts=merged(ALL),
         worker=worker_name(),
         alert=_alert(settings),
-        authenticate=_authenticate(settings, sessions),
+        authenticate=_authenticate(settings, one_by_one(engine)),
         noted=visits.note,
         conninfo=make_url(databases.app_url)
         .set(drivername="postgresql")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -11,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Connection,
     DateTime,
     Engine,
     LargeBinary,
@@ -24,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from recoup.core.errors import Unavailable
@@ -34,6 +36,7 @@ T = TypeVar("T")
 AS_SYSTEM = "-c recoup.role=system"
 """What a connection of ours starts with. Row security shows nothing to one that does not say who it is."""
 
+ACTS_AS = "recoup.acts_as"
 SERIALIZATION_FAILURE, DEADLOCK = "40001", "40P01"
 TRANSACTION_ATTEMPTS = 5
 
@@ -68,7 +71,6 @@ def connect(url: str, *, pool_size: int = 10) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         pool_timeout=30,
         connect_args={
             "connect_timeout": 10,
@@ -82,12 +84,38 @@ def connect(url: str, *, pool_size: int = 10) -> Engine:
         # A generic plan made on a small table is a trap for queue-like tables that grow.
         connection.prepare_threshold = None
 
+    @event.listens_for(engine, "checkout")
+    def _still_there(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+        # The server has nothing to say to a connection that rests: what can be read there is that it ended. This is
+        # what a ping would find out, without the way to the server and back that each request would pay for.
+        if connection.closed or _can_be_read(connection.fileno()):
+            raise DisconnectionError("the server closed the connection while it rested")
+
     return engine
+
+
+def _can_be_read(descriptor: int) -> bool:
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def session_factory(engine: Engine) -> sessionmaker[Session]:
     """Return the factory that doors open transactions with: ``with sessions.begin() as db``."""
-    return sessionmaker(engine, expire_on_commit=False)
+    sessions = sessionmaker(engine, expire_on_commit=False)
+
+    @event.listens_for(sessions, "after_begin")
+    def _begun(db: Session, _transaction: object, connection: Connection) -> None:
+        if ACTS_AS in db.info:
+            role, person = db.info[ACTS_AS]
+            _act_as(connection, role=role, person=person)
+
+    return sessions
+
+
+def one_by_one(engine: Engine) -> sessionmaker[Session]:
+    """Return a factory of sessions whose every statement stands for itself: no begin and no commit on the wire."""
+    return session_factory(engine.execution_options(isolation_level="AUTOCOMMIT"))
 
 
 def in_transaction(sessions: sessionmaker[Session], work: Callable[[Session], T]) -> T:
@@ -135,12 +163,21 @@ def wait_until_ready(engine: Engine, *, seconds: float) -> None:
             return
 
 
+def acting(db: Session, *, role: str, person: UUID | None) -> None:
+    """Let a session act as somebody (see ``act_as``) in each of its transactions, from their beginning."""
+    db.info[ACTS_AS] = (role, person)
+
+
 def act_as(db: Session, *, role: str, person: UUID | None) -> None:
     """Let row security see, until this transaction ends, who it is done for; ``role`` "" is nobody."""
-    statement = text(
-        "select set_config('recoup.role', :role, true), set_config('recoup.person', :person, true)"
+    _act_as(db.connection(), role=role, person=person)
+
+
+def _act_as(connection: Connection, *, role: str, person: UUID | None) -> None:
+    statement = (
+        "select set_config('recoup.role', %(role)s, true), set_config('recoup.person', %(person)s, true)"
     )
-    db.execute(statement, {"role": role, "person": str(person or "")})
+    connection.exec_driver_sql(statement, {"role": role, "person": str(person or "")})
 
 
 def database_now(db: Session) -> datetime:

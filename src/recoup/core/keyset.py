@@ -44,19 +44,25 @@ def slice_of(
 ) -> Slice[Any]:
     """Return at most ``limit`` rows of ``statement`` after the cursor ``after``, in the order of ``key``.
 
-    A statement that selects one thing gives that thing, others give tuples. An index on the key's columns (behind
-    those that the statement compares for equality) makes every page cost the same. Raise Invalid for a cursor that
-    no page gave.
+    A statement that selects one thing gives that thing, others give tuples, with names where the key is among what
+    they select: such rows are read in half the time of things, where nobody changes them. An index on the key's
+    columns (behind those that the statement compares for equality) makes every page cost the same. Raise Invalid for
+    a cursor that no page gave.
     """
-    asked_for = len(statement.column_descriptions)
+    asked_for = [one["expr"] for one in statement.column_descriptions]
     if after is not None:
         statement = statement.where(behind(key, after, descending=descending))
     ordered = statement.order_by(*(one.desc() if descending else one.asc() for one in key)).limit(limit + 1)
-    found = db.execute(ordered.add_columns(*key)).all()
-    shown = found[:limit]
-    rows = [row[0] if asked_for == 1 else tuple(row[:asked_for]) for row in shown]
-    end = _written(shown[-1][-len(key) :]) if len(found) > limit else None
-    return Slice(rows, end)
+    places = [next((n for n, one in enumerate(asked_for) if one is part), None) for part in key]
+    if None in places:
+        ordered = ordered.add_columns(*key)
+    found = db.execute(ordered).all()
+    shown: Sequence[Any] = found[:limit]
+    last = shown[-1] if len(found) > limit else None
+    if None not in places:
+        return Slice(shown, last and _written([last[place] for place in places if place is not None]))
+    rows = [row[0] if len(asked_for) == 1 else tuple(row[: len(asked_for)]) for row in shown]
+    return Slice(rows, last and _written(last[-len(key) :]))
 
 
 def behind(key: Key, after: str, *, descending: bool) -> ColumnElement[bool]:

@@ -94,7 +94,7 @@ def _database_went_away(failure: Exception) -> bool:
 def _written_down(failure: Exception) -> str:
     """Write the trace into the log, and say where that is."""
     handlers = logging.getLogger().handlers
-    files = [Path(one.baseFilename) for one in handlers if isinstance(one, logs.SharedFile)]
+    files = [one.path for one in handlers if isinstance(one, logs.SharedFile)]
     try:
         # It may have happened before the settings said where the log is.
         path = files[0] if files else logs.set_up(_likely_home(), level="info", console="critical")

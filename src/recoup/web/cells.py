@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from recoup.web.lists import Column, Kind, Sheet
 R = TypeVar("R")
 
 NUMBERS: frozenset[Kind] = frozenset({"whole", "quantity", "money", "size", "duration"})
+LONGEST_KEPT = 200
 _CLASSES: Mapping[Kind, str] = {"id": "id", "wide": "wide", **dict.fromkeys(NUMBERS, "num")}
 
 
@@ -24,8 +26,8 @@ def rows_of(sheet: Sheet[R], *, now: datetime, zone: str, choose: bool = False) 
     writers = [_writer(column, moments, is_first=number == 0) for number, column in enumerate(sheet.columns)]
     parts = []
     for row in sheet.slice.rows:
-        href = listing.href(row) if listing.href else None
-        parts.append(f'<tr data-href="{escape(href)}">' if href else "<tr>")
+        href = escape(listing.href(row)) if listing.href else None
+        parts.append(f'<tr data-href="{href}">' if href else "<tr>")
         if choose:
             parts.append(_box(row))
         parts += [write(row, href) for write in writers]
@@ -43,8 +45,8 @@ def _writer(column: Column[R], moments: shown.Moments, *, is_first: bool) -> Cal
         if value is None or value == "":
             return f"{head}</td>"
         written = write(value, moments)
-        to = link(row) if link else href if is_first else None
-        return f'{head}<a href="{escape(to)}">{written}</a></td>' if to else f"{head}{written}</td>"
+        to = _linked(link(row)) if link else href if is_first else None
+        return f'{head}<a href="{to}">{written}</a></td>' if to else f"{head}{written}</td>"
 
     return cell
 
@@ -56,8 +58,18 @@ def _box(row: Any) -> str:
     )
 
 
+def _linked(to: str | None) -> str | None:
+    return escape(to) if to else None
+
+
 def _text(value: Any, _: shown.Moments) -> str:
-    return escape(value)
+    return _escaped(value) if isinstance(value, str) and len(value) <= LONGEST_KEPT else escape(value)
+
+
+@functools.lru_cache(maxsize=5_000)
+def _escaped(value: str) -> str:
+    """Escape what stands in many rows: the name of a job, of a person, of a state."""
+    return str(escape(value))
 
 
 _WRITERS: Mapping[Kind, Callable[[Any, shown.Moments], str]] = {

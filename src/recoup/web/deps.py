@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
-from typing import Annotated
+from inspect import iscoroutinefunction
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session
 
-from recoup.core.db import act_as
+from recoup.core.db import acting
 from recoup.core.errors import Invalid
 from recoup.core.system import System
 from recoup.web.auth import Identity
@@ -28,11 +32,53 @@ Running = Annotated[System, Depends(system_of)]
 """The running system."""
 
 
-def transaction(system: Running, caller: Identity) -> Iterator[Session]:
-    """Open a transaction for one request, which sees what the caller may see; a failure rolls it back."""
-    with system.sessions.begin() as db:
-        act_as(db, role=caller.role if caller else "", person=caller.person if caller else None)
+async def transaction(system: Running, caller: Identity) -> AsyncIterator[Session]:
+    """Give one request its transaction, which sees what the caller may see; a failure rolls it back.
+
+    It begins with its first statement, in the thread of whoever asks it; ``Route`` ends it there, too. This only sees
+    to it for routes of another kind, and where something failed.
+    """
+    db = system.sessions()
+    acting(db, role=caller.role if caller else "", person=caller.person if caller else None)
+    try:
         yield db
+    except BaseException:
+        await run_in_threadpool(db.close)
+        raise
+    if db.in_transaction():
+        await run_in_threadpool(_committed, db)
+
+
+def _committed(db: Session) -> None:
+    try:
+        db.commit()
+    finally:
+        db.close()
+
+
+class Route(APIRoute):
+    """A route that commits its transaction in the thread that its function ran in, before the answer is made of it."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(
+            path, endpoint if iscoroutinefunction(endpoint) else _committing(endpoint), **options
+        )
+
+
+Router = functools.partial(APIRouter, route_class=Route)
+"""Makes a router whose routes are of that kind."""
+
+
+def _committing(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(endpoint)
+    def through(**given: Any) -> Any:
+        answer = endpoint(**given)
+        for value in given.values():
+            if isinstance(value, Session):
+                value.commit()
+        return answer
+
+    return through
 
 
 Db = Annotated[Session, Depends(transaction, scope="function")]

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
 LARGEST_FILE = 10_000_000
 KEPT_FILES = 5
+LOOK_EVERY = 0.1
+"""Seconds after which a process looks again which file it is: another may have moved it aside."""
 NOISY = ("alembic", "procrastinate", "httpx2", "httpcore2", "botocore", "boto3", "urllib3", "asyncio")
 """Libraries whose own information is not ours; their warnings are kept."""
 
@@ -81,25 +85,60 @@ def console_silent() -> Iterator[None]:
             handler.setLevel(was)
 
 
-class SharedFile(WatchedFileHandler):
-    """A file that several processes append to; whoever finds it too large moves it aside, under a lock."""
+class SharedLines:
+    """A file that several processes append lines to; whoever finds it too large moves it aside, under a lock.
+
+    A line is one write, so that lines of two processes never mix. Where the disk does not take it, it is lost: that
+    must not stop what was being done.
+    """
 
     def __init__(self, path: Path, *, largest: int = LARGEST_FILE, kept: int = KEPT_FILES) -> None:
-        super().__init__(path, encoding="utf-8", delay=True)
         self._path = path
         self._largest = largest
         self._kept = kept
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+        self._file = (0, 0)
+        self._size = 0
+        self._looked = 0.0
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Append a record, or lose it where the disk does not take it: that must not stop what was being done."""
-        with suppress(OSError):
+    def append(self, line: str) -> None:
+        """Write a line, without its end."""
+        data = f"{line}\n".encode("utf-8", "backslashreplace")
+        with self._lock, suppress(OSError):
+            os.write(self._open(), data)
+            self._size += len(data)
+
+    def close(self) -> None:
+        """Close the file; the next line opens it again."""
+        with self._lock:
+            self._close()
+
+    def _open(self) -> int:
+        """Return the descriptor of the file of the moment: looked for ten times a second, or when ours is full."""
+        now = time.monotonic()
+        if self._descriptor is not None and now - self._looked < LOOK_EVERY and self._size <= self._largest:
+            return self._descriptor
+        with suppress(FileNotFoundError):
             if self._path.stat().st_size > self._largest:
                 self._move_aside()
-        with suppress(OSError):
-            super().emit(record)
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            found = None
+        if self._descriptor is None or found is None or (found.st_dev, found.st_ino) != self._file:
+            self._close()
+            self._descriptor = os.open(
+                self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666
+            )
+            found = os.fstat(self._descriptor)
+        self._file, self._size, self._looked = (found.st_dev, found.st_ino), found.st_size, now
+        return self._descriptor
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-        """Show no trace: see ``emit``."""
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def _move_aside(self) -> None:
         with self._path.with_name(f".{self._path.name}.lock").open("w") as lock:
@@ -113,6 +152,24 @@ class SharedFile(WatchedFileHandler):
 
     def _numbered(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")
+
+
+class SharedFile(logging.Handler):
+    """Writes records into a file that several processes share."""
+
+    def __init__(self, path: Path, *, largest: int = LARGEST_FILE, kept: int = KEPT_FILES) -> None:
+        super().__init__()
+        self.path = path
+        self._lines = SharedLines(path, largest=largest, kept=kept)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append a record."""
+        self._lines.append(self.format(record))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._lines.close()
+        super().close()
 
 
 class Console(logging.Handler):

@@ -37,6 +37,7 @@ def url(entry: str) -> str:
 
 
 @functools.cache
+@functools.cache
 def icon(name: str, label: str = "") -> Markup:
     """Return an icon as SVG: hidden from screen readers unless it has a label. Only icons of icons.txt are there."""
     shapes = _icons()[name]

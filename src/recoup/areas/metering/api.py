@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from recoup.areas.metering import provenance
 from recoup.areas.metering.models import AdjustmentState, EntryState, WindowState
@@ -35,13 +35,13 @@ from recoup.core.clock import hour_of, parse_instant
 from recoup.office.jobs import service as jobs
 from recoup.office.jobs.schemas import RunShown
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Router, Running
 from recoup.web.paging import Before, Limit
 from recoup.web.wire import Page, Word, found, page_of
 
 EXPORT = "metering.export"
 
-router = APIRouter(prefix="/metering", tags=["metering"], dependencies=[Depends(may("metering.look"))])
+router = Router(prefix="/metering", tags=["metering"], dependencies=[Depends(may("metering.look"))])
 
 
 @router.get("/streams", summary="How each stream stands")

@@ -14,4 +14,3 @@ depends_on = None
 def upgrade() -> None:
     """Add the mark."""
     op.add_column("runs", sa.Column("alone", sa.Boolean(), server_default=sa.false(), nullable=False))
-    op.alter_column("runs", "alone", server_default=None)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from recoup.core.sealing import sealer_of
 from recoup.office.controls import queries, service
 from recoup.office.controls.schemas import ControlAsked, ControlInFull, ControlShown, UndoAsked
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Router, Running
 from recoup.web.wire import Page, found
 
-router = APIRouter(prefix="/controls", tags=["controls"], dependencies=[Depends(may("controls.look"))])
+router = Router(prefix="/controls", tags=["controls"], dependencies=[Depends(may("controls.look"))])
 
 
 @router.get("", summary="What can be changed while everything runs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -16,12 +16,12 @@ from recoup.office.controls import rules, service, shown
 from recoup.office.controls.rules import Control
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 from recoup.web.wire import Asked, Note, found
 
 LONGEST_TYPED = 100_000
 
-router = APIRouter(prefix="/desk/controls", dependencies=[Depends(may("controls.look"))])
+router = Router(prefix="/desk/controls", dependencies=[Depends(may("controls.look"))])
 
 WHY = forms.Field("note", "Why", help="Stands in the history beside the change. May be empty.")
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 
 from recoup.office.desk import service as exports
 from recoup.office.desk.schemas import ExportAsked, ListShown
 from recoup.office.jobs.schemas import RunShown
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Router, Running
 from recoup.web.wire import Page
 
-router = APIRouter(prefix="/lists", tags=["lists"], dependencies=[Depends(may("lists.export"))])
+router = Router(prefix="/lists", tags=["lists"], dependencies=[Depends(may("lists.export"))])
 
 
 @router.get("", summary="What can be exported")

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,10 +17,10 @@ from recoup.office.journal import telling
 from recoup.office.journal.jobs import VERIFY
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 from recoup.web.lists import LONGEST_QUERY
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/")

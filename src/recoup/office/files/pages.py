@@ -6,7 +6,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from recoup.core.errors import Forbidden
@@ -17,12 +17,12 @@ from recoup.office.files.models import File
 from recoup.office.journal.telling import title_of
 from recoup.web import pages
 from recoup.web.auth import SignedIn, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Router, Running
 
 LINK_LIVES = timedelta(minutes=5)
 """Long enough to follow a redirect, and to begin again where a download broke off."""
 
-router = APIRouter(prefix="/desk/files", dependencies=[Depends(may("files.look"))])
+router = Router(prefix="/desk/files", dependencies=[Depends(may("files.look"))])
 
 
 @router.get("")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from recoup.office.jobs import queries, service
 from recoup.office.jobs.models import RunState
@@ -22,11 +22,11 @@ from recoup.office.jobs.schemas import (
 from recoup.office.jobs.shown import job_in_full, run_in_full
 from recoup.office.messages import rules as messages
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Router, Running
 from recoup.web.paging import Before, Limit
 from recoup.web.wire import Page, Word, found, page_of
 
-router = APIRouter(tags=["jobs"], dependencies=[Depends(may("jobs.look"))])
+router = Router(tags=["jobs"], dependencies=[Depends(may("jobs.look"))])
 
 _START = "0-0"
 

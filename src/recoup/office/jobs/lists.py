@@ -29,7 +29,7 @@ def took(run: Run) -> timedelta | None:
 
 
 def _jobs(db: Session) -> Choices:
-    return tuple((row.name, row.name) for row in queries.jobs(db))
+    return tuple((name, name) for name in queries.job_names(db))
 
 
 def _one_of(title: str, choices: Choices) -> Callable[[str], str]:

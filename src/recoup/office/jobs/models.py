@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recoup.core.db import Base
@@ -78,7 +78,7 @@ class Run(Base):
     attempt: Mapped[int]
     worker: Mapped[str | None]
     lease_until: Mapped[datetime | None]
-    alone: Mapped[bool] = mapped_column(default=False)
+    alone: Mapped[bool] = mapped_column(server_default=false())
     """Whether its worker runs nothing else beside it: the last try of what took its workers with it."""
     not_before: Mapped[datetime]
     cancel_requested: Mapped[bool]

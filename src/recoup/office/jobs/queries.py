@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, func, or_, select, text, true, tuple_
-from sqlalchemy.orm import Session, aliased, defer
+from sqlalchemy import CTE, ColumnElement, Select, and_, func, inspect, or_, select, text, true, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from recoup.core.keyset import Slice, behind, slice_of
 from recoup.core.tasks import STALLED_AFTER
@@ -27,6 +27,11 @@ def job(db: Session, name: str) -> JobRow | None:
 def jobs(db: Session) -> Sequence[JobRow]:
     """Return every job that was ever set up here."""
     return db.scalars(select(JobRow).order_by(JobRow.name)).all()
+
+
+def job_names(db: Session) -> Sequence[str]:
+    """Return the name of every job that was ever set up here."""
+    return db.scalars(select(JobRow.name).order_by(JobRow.name)).all()
 
 
 def schedules(db: Session, *, job_name: str | None = None) -> Sequence[Schedule]:
@@ -92,16 +97,21 @@ def runs(
     return db.scalars(statement.order_by(Run.id.desc()).limit(limit)).all()
 
 
+_UNSEEN = {"params", "counts"}
+"""JSON that takes as long to read as all the rest, and that no list shows."""
+_SEEN: list[Any] = [
+    column for name, column in inspect(Run).all_orm_descriptors.items() if name not in _UNSEEN
+]
+
+
 def runs_page(db: Session, wanted: Wanted) -> Slice[Run]:
-    """Return a page of the list of runs, as its filters narrow it."""
+    """Return a page of the list of runs, as its filters narrow it: rows that have what a run has, to be read only."""
     asked = {
         name: (value == "yes" if name == "needs_person" else value)
         for name, value in wanted.filters.items()
         if name in KIND
     }
-    # What no column of the list shows is JSON that takes as long to read as all the rest.
-    unseen = [defer(column, raiseload=True) for column in (Run.params, Run.counts)]
-    descending, statement = wanted.order.descending, select(Run).options(*unseen)
+    descending, statement = wanted.order.descending, select(*_SEEN)
     if asked:
         statement = statement.where(Run.id.in_(_of_kinds(asked, wanted)))
     else:

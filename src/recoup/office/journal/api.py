@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from recoup.office.journal import jobs, queries
 from recoup.office.journal.schemas import EventShown, VerificationShown
 from recoup.web.auth import may
-from recoup.web.deps import Db, Running
+from recoup.web.deps import Db, Router, Running
 from recoup.web.paging import Before, Limit
 from recoup.web.wire import Page, Word, page_of
 
-router = APIRouter(prefix="/journal", tags=["journal"], dependencies=[Depends(may("journal.look"))])
+router = Router(prefix="/journal", tags=["journal"], dependencies=[Depends(may("journal.look"))])
 
 
 @router.get("", summary="What happened, newest first")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from recoup.core.errors import NotFound
@@ -15,9 +15,9 @@ from recoup.office.journal.lists import JOURNAL
 from recoup.office.journal.telling import Telling
 from recoup.web import pages
 from recoup.web.auth import may
-from recoup.web.deps import Db, Running
+from recoup.web.deps import Db, Router, Running
 
-router = APIRouter(prefix="/desk/journal", dependencies=[Depends(may("journal.look"))])
+router = Router(prefix="/desk/journal", dependencies=[Depends(may("journal.look"))])
 
 _TOLD: Mapping[str, Any] = {"title_of": telling.title_of, "text_of": telling.text_of, "who": telling.who}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from sqlalchemy.orm import Session
 
 from recoup.office.messages import catalogue, queries, rendering, wording
@@ -23,12 +23,12 @@ from recoup.office.messages.schemas import (
     Texts,
 )
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Router, Running
 from recoup.web.lists import Wanted
 from recoup.web.paging import Limit
 from recoup.web.wire import Page, Word
 
-router = APIRouter(prefix="/messages", tags=["messages"], dependencies=[Depends(may("messages.look"))])
+router = Router(prefix="/messages", tags=["messages"], dependencies=[Depends(may("messages.look"))])
 changes = Depends(may("messages.change"))
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from recoup.office.outbox import queries, service
 from recoup.office.outbox.schemas import DeliveryInFull, Outbox, Resolution
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Router, Running
 from recoup.web.paging import Before, Limit
 from recoup.web.wire import Word, found
 
-router = APIRouter(prefix="/outbox", tags=["outbox"], dependencies=[Depends(may("outbox.look"))])
+router = Router(prefix="/outbox", tags=["outbox"], dependencies=[Depends(may("outbox.look"))])
 
 
 @router.get("", summary="What leaves the house, newest first")

@@ -6,16 +6,16 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from recoup.office.owed import queries
 from recoup.office.owed.schemas import LapsingShown, OwedShown
 from recoup.web.auth import may
-from recoup.web.deps import Db, Now
+from recoup.web.deps import Db, Now, Router
 from recoup.web.paging import Limit
 from recoup.web.wire import Page, Word, page_of
 
-router = APIRouter(prefix="/owed", tags=["owed"], dependencies=[Depends(may("owed.look"))])
+router = Router(prefix="/owed", tags=["owed"], dependencies=[Depends(may("owed.look"))])
 
 LONGEST_LOOK_AHEAD = 24 * 366
 

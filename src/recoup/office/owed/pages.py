@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from recoup.office.owed.lists import OWED
 from recoup.web import pages
 from recoup.web.auth import may
-from recoup.web.deps import Db
+from recoup.web.deps import Db, Router
 
-router = APIRouter(prefix="/desk/owed", dependencies=[Depends(may("owed.look"))])
+router = Router(prefix="/desk/owed", dependencies=[Depends(may("owed.look"))])
 
 
 @router.get("")

@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from recoup.core.clock import to_text
 from recoup.core.ids import new_id
 from recoup.core.system import System, Visit
 from recoup.office.people.models import Access
-from recoup.web.logs import SharedFile
+from recoup.web.logs import SharedLines
 
 log = logging.getLogger("recoup.people")
 
@@ -39,10 +40,17 @@ def file_of(home: Path) -> Path:
 
 def line_of(visit: Visit) -> str:
     """Return a visit as one line."""
-    kept = row_of(visit) | {"at": to_text(visit.at), "person_id": str(visit.person) if visit.person else None}
-    return json.dumps(
-        {name: value for name, value in kept.items() if value not in {None, ""} and name != "id"}
-    )
+    return _line(visit, row_of(visit))
+
+
+def _line(visit: Visit, row: Mapping[str, Any]) -> str:
+    kept = {
+        **row,
+        "at": to_text(visit.at),
+        "person_id": str(visit.person) if visit.person else None,
+        "id": None,
+    }
+    return json.dumps({name: value for name, value in kept.items() if value not in {None, ""}})
 
 
 def row_of(visit: Visit) -> dict[str, Any]:
@@ -66,7 +74,7 @@ def row_of(visit: Visit) -> dict[str, Any]:
 def noted(system: System, visit: Visit) -> None:
     """Write a visit down at once, line and row: for sign-ins and refusals, which doors report themselves."""
     lines = _lines(system.home)
-    _append(lines, visit)
+    lines.append(line_of(visit))
     lines.close()
     with system.sessions.begin() as db:
         db.execute(insert(Access), [row_of(visit)])
@@ -86,9 +94,10 @@ class AccessLog:
 
     def note(self, visit: Visit) -> None:
         """Write the line now, and the row soon."""
-        _append(self._lines, visit)
+        row = row_of(visit)
+        self._lines.append(_line(visit, row))
         with self._lock:
-            self._waiting.append(row_of(visit))
+            self._waiting.append(row)
             if len(self._waiting) > MOST_WAITING:
                 self._waiting.popleft()
             if self._thread is None and not self._closed:
@@ -126,14 +135,10 @@ class AccessLog:
                 return
 
 
-def _lines(home: Path) -> SharedFile:
+def _lines(home: Path) -> SharedLines:
     path = file_of(home)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return SharedFile(path)
-
-
-def _append(lines: SharedFile, visit: Visit) -> None:
-    lines.handle(logging.makeLogRecord({"msg": line_of(visit)}))
+    return SharedLines(path)
 
 
 def _cut(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
 from recoup.core.downloads import attachment
@@ -14,9 +14,9 @@ from recoup.office.setup.schemas import PlanShown
 from recoup.office.setup.service import files
 from recoup.office.setup.shown import house_of
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Router, Running
 
-router = APIRouter(prefix="/setup", tags=["setup"], dependencies=[Depends(may("controls.look"))])
+router = Router(prefix="/setup", tags=["setup"], dependencies=[Depends(may("controls.look"))])
 
 
 async def body_of(request: Request) -> bytes:

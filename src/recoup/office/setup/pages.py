@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 from starlette.background import BackgroundTask
 from starlette.datastructures import UploadFile
@@ -20,12 +20,12 @@ from recoup.office.setup.rules import layout, reading
 from recoup.office.setup.service import files, parcels, tests
 from recoup.web import health, pages
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 
 MOST_FILES = len(layout.FILES)
 AT_ONCE = 6
 
-router = APIRouter(prefix="/desk", dependencies=[Depends(may("controls.look"))])
+router = Router(prefix="/desk", dependencies=[Depends(may("controls.look"))])
 changes = Depends(may("controls.change"))
 
 

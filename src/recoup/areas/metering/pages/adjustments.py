@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
 from recoup.areas.metering.lists import ADJUSTMENTS
@@ -17,12 +17,12 @@ from recoup.areas.metering.service import adjustments as settling
 from recoup.core.errors import Invalid, RecoupError
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Typed
+from recoup.web.deps import Db, Now, Router, Typed
 
 HERE = "/desk/metering/adjustments"
 MOST = 200
 
-router = APIRouter(prefix=HERE, dependencies=[Depends(may("metering.look"))])
+router = Router(prefix=HERE, dependencies=[Depends(may("metering.look"))])
 
 How = Literal["carry", "dismiss"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
@@ -24,7 +24,7 @@ from recoup.core.system import System
 from recoup.office.journal import queries as journal
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 from recoup.web.wire import found
 
 HERE = "/desk/metering/entries"
@@ -37,7 +37,7 @@ DID = {
     "dismiss": "The entry was let go.",
 }
 
-router = APIRouter(prefix=HERE, dependencies=[Depends(may("metering.look"))])
+router = Router(prefix=HERE, dependencies=[Depends(may("metering.look"))])
 
 
 @router.get("")

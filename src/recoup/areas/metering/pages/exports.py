@@ -9,7 +9,7 @@ from hashlib import sha256
 from threading import Lock
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
 from recoup.areas.metering.jobs.export import ExportParams, chosen
@@ -22,7 +22,7 @@ from recoup.core.system import System
 from recoup.office.jobs import service as jobs
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 from recoup.web.forms import Field
 
 EXPORT = "metering.export"
@@ -30,7 +30,7 @@ HERE = "/desk/metering/export"
 MOST_SHOWN = 60
 """Submissions that a rehearsal shows with their bytes; all of them are counted and summed."""
 
-router = APIRouter(prefix=HERE, dependencies=[Depends(may("metering.export"))])
+router = Router(prefix=HERE, dependencies=[Depends(may("metering.export"))])
 
 
 _rehearsing = Lock()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from recoup.areas.metering.lists import QUARANTINE, REMAINDERS, UNBILLED, UNBILLED_HOURS
 from recoup.areas.metering.queries import board_rows
 from recoup.web import pages
 from recoup.web.auth import may
-from recoup.web.deps import Db
+from recoup.web.deps import Db, Router
 
-router = APIRouter(prefix="/desk/metering", dependencies=[Depends(may("metering.look"))])
+router = Router(prefix="/desk/metering", dependencies=[Depends(may("metering.look"))])
 
 
 @router.get("/quarantine")

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
 from recoup.areas.metering.models import Stream
@@ -23,7 +23,7 @@ from recoup.core.quantity import to_text
 from recoup.core.system import System
 from recoup.web import pages
 from recoup.web.auth import may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Router, Running
 from recoup.web.wire import Word, found
 
 CONFIG_ENV = """\
@@ -48,7 +48,7 @@ IN = {0: "", 3: "in thousands", 6: "in millions", 9: "in billions", 12: "in tril
 LONGEST_NAME = 22
 A_DAY = timedelta(days=1)
 
-router = APIRouter(prefix="/desk/metering", dependencies=[Depends(may("metering.look"))])
+router = Router(prefix="/desk/metering", dependencies=[Depends(may("metering.look"))])
 
 
 @router.get("")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from recoup.areas.metering.lists import WINDOWS
@@ -16,12 +16,12 @@ from recoup.areas.metering.service import owing
 from recoup.office.journal import queries as journal
 from recoup.web import pages
 from recoup.web.auth import may
-from recoup.web.deps import Db
+from recoup.web.deps import Db, Router
 from recoup.web.wire import found
 
 MOST_EVENTS = 50
 
-router = APIRouter(prefix="/desk/metering/windows", dependencies=[Depends(may("metering.look"))])
+router = Router(prefix="/desk/metering/windows", dependencies=[Depends(may("metering.look"))])
 
 
 @router.get("")

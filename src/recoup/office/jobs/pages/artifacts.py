@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from recoup.core.errors import Forbidden, NotFound
@@ -15,10 +15,11 @@ from recoup.office.jobs.rules import preview
 from recoup.office.jobs.shown import LINK_LIVES
 from recoup.web import pages
 from recoup.web.auth import SignedIn, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Router, Running
 
-router = APIRouter(
-    prefix="/desk/runs/{run_id}/files", dependencies=[Depends(may("jobs.look")), Depends(may("files.look"))]
+router = Router(
+    prefix="/desk/runs/{run_id}/files",
+    dependencies=[Depends(may("jobs.look")), Depends(may("files.look"))],
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
@@ -18,11 +18,11 @@ from recoup.office.jobs import service, views
 from recoup.office.jobs.rules import trouble
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 
 DRY_RUN = "dry_run"
 
-router = APIRouter(prefix="/desk/jobs", dependencies=[Depends(may("jobs.look"))])
+router = Router(prefix="/desk/jobs", dependencies=[Depends(may("jobs.look"))])
 
 
 @router.get("")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
@@ -18,10 +18,10 @@ from recoup.office.jobs.rules import comparison, trouble
 from recoup.office.jobs.shown import run_in_full
 from recoup.web import pages
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 from recoup.web.wire import LONGEST_NOTE
 
-router = APIRouter(prefix="/desk/runs", dependencies=[Depends(may("jobs.look"))])
+router = Router(prefix="/desk/runs", dependencies=[Depends(may("jobs.look"))])
 
 Before = Annotated[str | None, Query(pattern=r"^[0-9]{1,9}-[0-9]{1,9}$")]
 

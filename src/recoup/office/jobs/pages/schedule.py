@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
@@ -18,9 +18,9 @@ from recoup.office.jobs.rules import schedules, words
 from recoup.office.jobs.schemas import NotifyForm, ScheduleForm
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 
-router = APIRouter(prefix="/desk/jobs/{name}", dependencies=[Depends(may("jobs.change"))])
+router = Router(prefix="/desk/jobs/{name}", dependencies=[Depends(may("jobs.change"))])
 
 
 @router.get("/schedule")

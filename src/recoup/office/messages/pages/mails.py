@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from recoup.office.messages import queries
@@ -13,10 +13,10 @@ from recoup.office.outbox import bodies
 from recoup.office.outbox import queries as outbox_queries
 from recoup.web import inert, pages
 from recoup.web.auth import may
-from recoup.web.deps import Db
+from recoup.web.deps import Db, Router
 from recoup.web.wire import found
 
-router = APIRouter(prefix="/desk/messages", dependencies=[Depends(may("messages.look"))])
+router = Router(prefix="/desk/messages", dependencies=[Depends(may("messages.look"))])
 
 
 @router.get("")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from recoup.core.errors import Conflict, Invalid, RecoupError
@@ -16,10 +16,10 @@ from recoup.office.messages.pages import editor
 from recoup.office.messages.rendering import Sources
 from recoup.web import inert, pages
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 from recoup.web.wire import LONGEST_NOTE
 
-router = APIRouter(prefix="/desk/messages/templates", dependencies=[Depends(may("messages.look"))])
+router = Router(prefix="/desk/messages/templates", dependencies=[Depends(may("messages.look"))])
 changes = Depends(may("messages.change"))
 
 Name = Annotated[str, Path(max_length=80)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from recoup.core.errors import Invalid
@@ -15,10 +15,10 @@ from recoup.office.outbox.models import Delivery
 from recoup.office.outbox.service import MOST_AT_ONCE, Chosen
 from recoup.web import pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 from recoup.web.wire import found
 
-router = APIRouter(prefix="/desk/outbox", dependencies=[Depends(may("outbox.settle"))])
+router = Router(prefix="/desk/outbox", dependencies=[Depends(may("outbox.settle"))])
 
 
 @router.post("/review")

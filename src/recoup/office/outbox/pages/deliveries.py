@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
@@ -17,10 +17,10 @@ from recoup.office.outbox.lists import DELIVERIES, about, next_attempt
 from recoup.office.outbox.models import Delivery, State
 from recoup.web import inert, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 from recoup.web.wire import found
 
-router = APIRouter(prefix="/desk/outbox", dependencies=[Depends(may("outbox.look"))])
+router = Router(prefix="/desk/outbox", dependencies=[Depends(may("outbox.look"))])
 settles = Depends(may("outbox.settle"))
 
 

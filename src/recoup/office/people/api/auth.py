@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
 from recoup.core.errors import Forbidden, RecoupError, TooMany, Unauthorised
 from recoup.core.system import Caller, System
@@ -32,10 +32,10 @@ from recoup.office.people.service import codes, keys, sessions, tokens
 from recoup.office.people.service.sessions import Opened
 from recoup.office.people.service.tokens import Replayed
 from recoup.web.auth import Actor, SignedIn, may, nobody
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Router, Running
 from recoup.web.wire import Page, page_of
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = Router(prefix="/auth", tags=["auth"])
 
 LOOK, CHANGE = Depends(may("account.look")), Depends(may("account.change"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from recoup.office.people import queries
 from recoup.office.people.api.house import From
@@ -22,11 +22,11 @@ from recoup.office.people.schemas import (
 from recoup.office.people.secrets import Keys
 from recoup.office.people.service import factors, invitations, people, sessions
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running
+from recoup.web.deps import Db, Now, Router, Running
 from recoup.web.paging import Before, Limit
 from recoup.web.wire import Page, Word, found, page_of
 
-router = APIRouter(tags=["people"])
+router = Router(tags=["people"])
 
 LOOK, CHANGE = Depends(may("people.look")), Depends(may("people.change"))
 Action = Literal["opened", "downloaded", "changed", "signed in", "signed out", "refused"]

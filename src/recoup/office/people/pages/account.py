@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
@@ -20,9 +20,9 @@ from recoup.office.people.pages.doors import ACCOUNT, SIGN_IN, onward, word
 from recoup.office.people.service import own, people, sessions
 from recoup.web import pages
 from recoup.web.auth import Actor, permit
-from recoup.web.deps import Db, Now, Typed
+from recoup.web.deps import Db, Now, Router, Typed
 
-router = APIRouter(prefix="/desk/account")
+router = Router(prefix="/desk/account")
 
 
 def complete(me: OneSelf) -> Caller:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
@@ -25,11 +25,11 @@ from recoup.office.people.secrets import Keys
 from recoup.office.people.service import factors, own, passkeys
 from recoup.web import pages
 from recoup.web.auth import may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 
 ISSUER = "Recoup"
 
-router = APIRouter(prefix=FACTORS, dependencies=[Depends(may("account.look"))])
+router = Router(prefix=FACTORS, dependencies=[Depends(may("account.look"))])
 
 Next = Annotated[str, Query(alias="next", max_length=LONGEST_NEXT)]
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
@@ -21,11 +21,11 @@ from recoup.office.people.pages.doors import ACCOUNT
 from recoup.office.people.service import keys
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 
 KEYS = f"{ACCOUNT}/keys"
 
-router = APIRouter(prefix=KEYS, dependencies=[Depends(may("account.change"))])
+router = Router(prefix=KEYS, dependencies=[Depends(may("account.change"))])
 
 SCOPES = (("look", "only look"), ("all", "do all that I may"))
 LASTS = {"30 days": 30, "90 days": 90, "a year": 365}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
@@ -22,11 +22,11 @@ from recoup.office.people.service import invitations
 from recoup.office.people.service.invitations import MailPreview
 from recoup.web import forms, pages
 from recoup.web.auth import Actor, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 
 LOOK, CHANGE = Depends(may("people.look")), Depends(may("people.change"))
 
-router = APIRouter(prefix="/desk")
+router = Router(prefix="/desk")
 
 
 class InviteForm(BaseModel):

@@ -6,7 +6,7 @@ from datetime import datetime
 from http import HTTPStatus
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
@@ -25,12 +25,12 @@ from recoup.office.people.service import factors, invitations, keys, sessions
 from recoup.office.people.service import people as service
 from recoup.web import pages
 from recoup.web.auth import Actor, SignedIn, may
-from recoup.web.deps import Db, Now, Running, Typed
+from recoup.web.deps import Db, Now, Router, Running, Typed
 from recoup.web.wire import found
 
 MOST_LINES = 15
 
-router = APIRouter(prefix=f"{PEOPLE}/{{person_id}}", dependencies=[Depends(may("people.look"))])
+router = Router(prefix=f"{PEOPLE}/{{person_id}}", dependencies=[Depends(may("people.look"))])
 
 CHANGE = Depends(may("people.change"))
 
