@@ -225,15 +225,15 @@ class _alert:  # noqa: N801 - called like the function that it stands for
 class _authenticate:  # noqa: N801 - called like the function that it stands for
     """Knows this installation's own key, and people by what they hold."""
 
-    def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
+    def __init__(self, settings: Settings, database: Engine) -> None:
         self._home = settings.home
-        self._sessions = sessions
+        self._database = database
         self._keys = Keys.of(settings)
 
     def __call__(self, presented: Presented, *, now: datetime) -> Caller | None:
         if presented.how == "bearer" and keys.matches(self._home, presented.secret):
             return Caller("api", "key", permissions=EVERYTHING, role="administrator")
-        return identity.authenticate(self._sessions, self._keys, presented, now=now)
+        return identity.authenticate(self._database, self._keys, presented, now=now)
 
 
 def _psycopg_url(url: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -113,9 +115,9 @@ def session_factory(engine: Engine) -> sessionmaker[Session]:
     return sessions
 
 
-def one_by_one(engine: Engine) -> sessionmaker[Session]:
-    """Return a factory of sessions whose every statement stands for itself: no begin and no commit on the wire."""
-    return session_factory(engine.execution_options(isolation_level="AUTOCOMMIT"))
+def one_by_one(engine: Engine) -> Engine:
+    """Return the engine as one whose every statement stands for itself: no begin and no commit on the wire."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def in_transaction(sessions: sessionmaker[Session], work: Callable[[Session], T]) -> T:
@@ -177,7 +179,20 @@ def _act_as(connection: Connection, *, role: str, person: UUID | None) -> None:
     statement = (
         "select set_config('recoup.role', %(role)s, true), set_config('recoup.person', %(person)s, true)"
     )
-    connection.exec_driver_sql(statement, {"role": role, "person": str(person or "")})
+    with at_the_driver(connection, statement) as raw:
+        raw.execute(statement, {"role": role, "person": str(person or "")})
+
+
+@contextmanager
+def at_the_driver(connection: Connection, words: str) -> Iterator[Any]:
+    """Yield the driver's own connection, for what every request pays for; failures are told in SQLAlchemy's words."""
+    raw: Any = connection.connection.driver_connection
+    try:
+        yield raw
+    except psycopg.Error as error:
+        if raw.closed:
+            connection.invalidate(error)
+        raise DBAPIError.instance(words, {}, error, psycopg.Error, dialect=connection.dialect) from error
 
 
 def database_now(db: Session) -> datetime:

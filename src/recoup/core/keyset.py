@@ -41,28 +41,29 @@ def slice_of(
     descending: bool = True,
     after: str | None,
     limit: int,
+    named: bool = False,
 ) -> Slice[Any]:
     """Return at most ``limit`` rows of ``statement`` after the cursor ``after``, in the order of ``key``.
 
-    A statement that selects one thing gives that thing, others give tuples, with names where the key is among what
-    they select: such rows are read in half the time of things, where nobody changes them. An index on the key's
+    A statement that selects one thing gives that thing, others give tuples. ``named``: it selects columns, and the
+    key's among them; it gives rows that are read by those names, in half the time of things. An index on the key's
     columns (behind those that the statement compares for equality) makes every page cost the same. Raise Invalid for
     a cursor that no page gave.
     """
-    asked_for = [one["expr"] for one in statement.column_descriptions]
     if after is not None:
         statement = statement.where(behind(key, after, descending=descending))
     ordered = statement.order_by(*(one.desc() if descending else one.asc() for one in key)).limit(limit + 1)
-    places = [next((n for n, one in enumerate(asked_for) if one is part), None) for part in key]
-    if None in places:
-        ordered = ordered.add_columns(*key)
-    found = db.execute(ordered).all()
-    shown: Sequence[Any] = found[:limit]
-    last = shown[-1] if len(found) > limit else None
-    if None not in places:
-        return Slice(shown, last and _written([last[place] for place in places if place is not None]))
-    rows = [row[0] if len(asked_for) == 1 else tuple(row[: len(asked_for)]) for row in shown]
-    return Slice(rows, last and _written(last[-len(key) :]))
+    result = db.execute(ordered if named else ordered.add_columns(*key))
+    asked_for = len(result.keys()) - len(key)
+    found = result.all()
+    rows: Sequence[Any] = found[:limit]
+    end = None
+    if len(found) > limit:
+        last = rows[-1]
+        end = _written([getattr(last, str(one.key)) for one in key] if named else last[-len(key) :])
+    if not named:
+        rows = [row[0] if asked_for == 1 else tuple(row[:asked_for]) for row in rows]
+    return Slice(rows, end)
 
 
 def behind(key: Key, after: str, *, descending: bool) -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -21,34 +21,36 @@ _CLASSES: Mapping[Kind, str] = {"id": "id", "wide": "wide", **dict.fromkeys(NUMB
 
 def rows_of(sheet: Sheet[R], *, now: datetime, zone: str, choose: bool = False) -> Markup:
     """Return the rows of a list; ``choose`` puts a box before each, named ``id``."""
-    listing = sheet.listing
+    listing, rows = sheet.listing, sheet.slice.rows
     moments = shown.Moments(now, zone)
-    writers = [_writer(column, moments, is_first=number == 0) for number, column in enumerate(sheet.columns)]
-    parts = []
-    for row in sheet.slice.rows:
-        href = escape(listing.href(row)) if listing.href else None
-        parts.append(f'<tr data-href="{href}">' if href else "<tr>")
-        if choose:
-            parts.append(_box(row))
-        parts += [write(row, href) for write in writers]
-        parts.append("</tr>\n")
-    return Markup("".join(parts))  # noqa: S704 - every value in it was escaped by its writer
+    hrefs = [escape(listing.href(row)) for row in rows] if listing.href else [None] * len(rows)
+    columns = [[f'<tr data-href="{href}">' if href else "<tr>" for href in hrefs]]
+    if choose:
+        columns.append([_box(row) for row in rows])
+    columns += [
+        _cells(column, rows, moments, hrefs if number == 0 else None)
+        for number, column in enumerate(sheet.columns)
+    ]
+    lines = zip(*columns, strict=True)
+    return Markup("".join([f"{''.join(line)}</tr>\n" for line in lines]))  # noqa: S704 - escaped by its writers
 
 
-def _writer(column: Column[R], moments: shown.Moments, *, is_first: bool) -> Callable[[R, str | None], str]:
-    classes = " ".join(filter(None, (_CLASSES.get(column.kind), "first" if is_first else None)))
+def _cells(
+    column: Column[R], rows: Sequence[R], moments: shown.Moments, hrefs: Sequence[str | None] | None
+) -> list[str]:
+    """Return a column's cells, row by row; those of the first column lead to where their rows lead (``hrefs``)."""
+    classes = " ".join(filter(None, (_CLASSES.get(column.kind), "first" if hrefs is not None else None)))
     head = f'<td data-label="{escape(column.title)}"' + (f' class="{classes}">' if classes else ">")
-    write, value_of, link = _WRITERS.get(column.kind, _text), column.value, column.link
-
-    def cell(row: R, href: str | None) -> str:
-        value = value_of(row)
-        if value is None or value == "":
-            return f"{head}</td>"
-        written = write(value, moments)
-        to = _linked(link(row)) if link else href if is_first else None
-        return f'{head}<a href="{to}">{written}</a></td>' if to else f"{head}{written}</td>"
-
-    return cell
+    write, value_of = _WRITERS.get(column.kind, _text), column.value
+    values = [value_of(row) for row in rows]
+    written = ["" if value is None or value == "" else write(value, moments) for value in values]
+    links = [_linked(column.link(row)) for row in rows] if column.link else hrefs
+    if links is None:
+        return [f"{head}{text}</td>" for text in written]
+    return [
+        f'{head}<a href="{to}">{text}</a></td>' if to and text else f"{head}{text}</td>"
+        for text, to in zip(written, links, strict=True)
+    ]
 
 
 def _box(row: Any) -> str:

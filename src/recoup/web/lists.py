@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl, urlencode
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -29,6 +31,7 @@ MOST_WORDS = 50
 EXPORT_ROWS = 2_000
 """Rows that an export reads at once."""
 
+REMEMBERED_FOR = 60.0
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 1, 1)
 RESERVED = frozenset({"order", "after", "rows"})
 
@@ -47,6 +50,23 @@ class Column(Generic[R]):
 
 
 Choices = tuple[tuple[str, str], ...]
+
+
+class Remembered:
+    """Choices that hardly ever change: a database is asked for them once a minute, not for every page."""
+
+    def __init__(self, ask: Callable[[Session], Choices]) -> None:
+        self._ask = ask
+        self._known: WeakKeyDictionary[object, tuple[float, Choices]] = WeakKeyDictionary()
+
+    def __call__(self, db: Session) -> Choices:
+        """Return what is remembered of the session's database, or ask."""
+        database, now = db.get_bind(), monotonic()
+        asked, choices = self._known.get(database, (0.0, ()))
+        if not asked or now - asked > REMEMBERED_FOR:
+            choices = self._ask(db)
+            self._known[database] = now, choices
+        return choices
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ TONES = {
     "dull": "cancelled skipped dismissed none off over empty",
 }
 TONE = {state: tone for tone, states in TONES.items() for state in states.split()}
+MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LONGEST_ID = 24
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 KILO = 1_000
@@ -52,9 +53,7 @@ class Moments:
         """Write an instant; what hovers over it is the exact instant in UTC."""
         if at is None:
             return NEVER
-        local = at.astimezone(self._zone)
-        written = f"{local:%d %b %Y, %H:%M:%S}" if seconds else f"{local:%d %b %Y, %H:%M}"
-        exact = to_text(at)
+        written, exact = _written(at.astimezone(self._zone), seconds=seconds), to_text(at)
         return Markup(  # noqa: S704 - digits, letters of months, and the zone, which is escaped
             f'<time datetime="{exact}" title="{exact} UTC · shown in {self._named}">{written}</time>'
         )
@@ -69,10 +68,16 @@ class Moments:
         length = duration(abs(apart))
         past = f"{length} ago" if apart > timedelta() else f"in {length}"
         text = "now" if abs(apart) < timedelta(seconds=2) else past
-        local, exact = at.astimezone(self._zone), to_text(at)
+        local, exact = _written(at.astimezone(self._zone), seconds=True), to_text(at)
         return Markup(  # noqa: S704 - as above
-            f'<time datetime="{exact}" title="{local:%d %b %Y, %H:%M:%S} {self._named} · {exact}">{text}</time>'
+            f'<time datetime="{exact}" title="{local} {self._named} · {exact}">{text}</time>'
         )
+
+
+def _written(at: datetime, *, seconds: bool) -> str:
+    """Write ``%d %b %Y, %H:%M``, with ``:%S``: in a third of strftime's time, and in any locale alike."""
+    end = f":{at.second:02d}" if seconds else ""
+    return f"{at.day:02d} {MONTHS[at.month]} {at.year}, {at.hour:02d}:{at.minute:02d}{end}"
 
 
 @functools.lru_cache(maxsize=500)

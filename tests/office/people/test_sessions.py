@@ -96,7 +96,7 @@ def test_a_database_that_goes_away_meanwhile_is_named_as_such(system: System) ->
         with system.sessions.begin() as other:
             other.execute(text("select pg_terminate_backend(:pid)"), {"pid": pid})
         with pytest.raises(DBAPIError) as gone:
-            queries.session_by_token(db, bytes(32))
+            queries.session_by_token(db.connection(), bytes(32))
     assert is_connection_lost(gone.value)
 
 

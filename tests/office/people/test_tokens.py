@@ -433,7 +433,7 @@ def test_however_tokens_are_shown_each_is_changed_once(system: System, bob: Pers
             assert not isinstance(found, service.Tokens)
             alive = alive and token not in used
     with system.sessions.begin() as db:
-        assert (queries.session_of_program(db, opened.session, bob.id) is not None) == alive
+        assert (queries.session_of_program(db.connection(), opened.session, bob.id) is not None) == alive
 
 
 # ---------------------------------------------------------------- personal keys

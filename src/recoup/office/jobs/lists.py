@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from recoup.core.errors import Invalid
 from recoup.office.jobs import queries
 from recoup.office.jobs.models import Run, RunState
-from recoup.web.lists import Choices, Column, Filter, Listing, Order, read_day
+from recoup.web.lists import Choices, Column, Filter, Listing, Order, Remembered, read_day
 
 STATES: Choices = tuple((str(state), str(state)) for state in RunState)
 TRIGGERS: Choices = (
@@ -70,7 +70,7 @@ RUNS: Listing[Run] = Listing(
         Order("oldest", "oldest first", "queued_at", descending=False),
     ),
     filters=(
-        Filter("job", "Job", _jobs),
+        Filter("job", "Job", Remembered(_jobs)),
         Filter("state", "State", STATES, read=_one_of("State", STATES)),
         Filter("trigger", "Started by", TRIGGERS, read=_one_of("Started by", TRIGGERS)),
         Filter("needs_person", "Needs a person", YES, read=_one_of("Needs a person", YES)),

@@ -102,6 +102,7 @@ _UNSEEN = {"params", "counts"}
 _SEEN: list[Any] = [
     column for name, column in inspect(Run).all_orm_descriptors.items() if name not in _UNSEEN
 ]
+_RUNS = select(*_SEEN)
 
 
 def runs_page(db: Session, wanted: Wanted) -> Slice[Run]:
@@ -111,13 +112,20 @@ def runs_page(db: Session, wanted: Wanted) -> Slice[Run]:
         for name, value in wanted.filters.items()
         if name in KIND
     }
-    descending, statement = wanted.order.descending, select(*_SEEN)
+    statement: Select[*tuple[Any, ...]] = _RUNS
     if asked:
         statement = statement.where(Run.id.in_(_of_kinds(asked, wanted)))
     else:
         statement = statement.where(*_within(Run, wanted))
-    key = [Run.queued_at, Run.id]
-    return slice_of(db, statement, key=key, descending=descending, after=wanted.after, limit=wanted.limit)
+    return slice_of(
+        db,
+        statement,
+        key=[Run.queued_at, Run.id],
+        descending=wanted.order.descending,
+        after=wanted.after,
+        limit=wanted.limit,
+        named=True,
+    )
 
 
 def latest_by_kind(db: Session) -> Sequence[Run]:

@@ -125,7 +125,7 @@ class AccessLog:
                 rows = [self._waiting.popleft() for _ in range(min(ROWS_AT_ONCE, len(self._waiting)))]
             try:
                 with self._sessions.begin() as db:
-                    db.execute(insert(Access), rows)
+                    db.connection().execute(insert(Access), rows)
             except SQLAlchemyError as error:
                 log.warning(
                     "%d lines of the access log wait for the database: %s", len(rows), type(error).__name__

@@ -6,8 +6,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, or_, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import Connection, Engine, Row, or_, update
 
 from recoup.core.errors import Unauthorised
 from recoup.core.system import Caller, Presented
@@ -21,11 +20,12 @@ from recoup.office.people.secrets import Keys
 log = logging.getLogger("recoup.people")
 
 
-def authenticate(
-    sessions: sessionmaker[Session], keys: Keys, presented: Presented, *, now: datetime
-) -> Caller | None:
-    """Return who shows this, or None where nobody may come in with it."""
-    with sessions.begin() as db:
+def authenticate(database: Engine, keys: Keys, presented: Presented, *, now: datetime) -> Caller | None:
+    """Return who shows this, or None where nobody may come in with it.
+
+    Each statement stands for itself on ``database`` (see ``core/db.one_by_one``).
+    """
+    with database.connect() as db:
         if presented.how == "cookie":
             return _by_session(db, presented.secret, now=now)
         if presented.secret.startswith(secrets.KEY_PREFIX):
@@ -33,7 +33,7 @@ def authenticate(
         return _by_token(db, keys, presented, now=now)
 
 
-def _by_session(db: Session, token: str, *, now: datetime) -> Caller | None:
+def _by_session(db: Connection, token: str, *, now: datetime) -> Caller | None:
     row = queries.session_by_token(db, secrets.token_hash(token))
     if row is None or not _holds(row, now=now):
         return None
@@ -41,7 +41,7 @@ def _by_session(db: Session, token: str, *, now: datetime) -> Caller | None:
     return _caller(row, by="session", session=row.session)
 
 
-def _by_token(db: Session, keys: Keys, presented: Presented, *, now: datetime) -> Caller | None:
+def _by_token(db: Connection, keys: Keys, presented: Presented, *, now: datetime) -> Caller | None:
     try:
         claims = access_tokens.read(keys.signer, presented.secret, now=now)
     except Unauthorised as error:
@@ -55,7 +55,7 @@ def _by_token(db: Session, keys: Keys, presented: Presented, *, now: datetime) -
     return _caller(row, by="token", session=row.session)
 
 
-def _by_key(db: Session, key: str, *, now: datetime) -> Caller | None:
+def _by_key(db: Connection, key: str, *, now: datetime) -> Caller | None:
     row = queries.key_by_token(db, secrets.token_hash(key))
     if row is None or (row.expires_at is not None and now >= row.expires_at):
         return None
@@ -70,7 +70,7 @@ def _holds(row: Row[Any], *, now: datetime) -> bool:
     return rules.holds(now=now, last_seen_at=row.last_seen_at, expires_at=row.expires_at, idle_minutes=idle)
 
 
-def _seen(db: Session, row: Row[Any], *, now: datetime) -> None:
+def _seen(db: Connection, row: Row[Any], *, now: datetime) -> None:
     """Note that somebody is there, at most once a minute."""
     if now - row.last_seen_at < rules.SEEN_EVERY:
         return

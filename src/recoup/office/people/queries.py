@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from psycopg.rows import namedtuple_row
 from sqlalchemy import (
     ClauseElement,
     ColumnElement,
+    Connection,
     LargeBinary,
     Uuid,
     and_,
@@ -23,9 +23,9 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, aliased
 
+from recoup.core.db import at_the_driver
 from recoup.office.controls.models import ControlVersion
 from recoup.office.people.controls import SESSION_IDLE_MINUTES
 from recoup.office.people.models import (
@@ -195,38 +195,34 @@ _KEY = (
 )
 
 
-def session_by_token(db: Session, token_hash: bytes) -> Any:
+def session_by_token(db: Connection, token_hash: bytes) -> Any:
     """Return a browser's session with who it is, in one SELECT; None where it was ended."""
     return _prepared(db, _BROWSERS, token_hash=token_hash)
 
 
-def session_of_program(db: Session, session_id: UUID, person_id: UUID) -> Any:
+def session_of_program(db: Connection, session_id: UUID, person_id: UUID) -> Any:
     """Return a program's session with who it is."""
     return _prepared(db, _PROGRAMS, session_id=session_id, person_id=person_id)
 
 
-def key_by_token(db: Session, token_hash: bytes) -> Any:
+def key_by_token(db: Connection, token_hash: bytes) -> Any:
     """Return a personal key with who it is; None where it was revoked."""
     return _prepared(db, _KEY, token_hash=token_hash)
 
 
-def _prepared(db: Session, statement: ClauseElement, **values: object) -> Any:
+def _prepared(db: Connection, statement: ClauseElement, **values: object) -> Any:
     """Return the one row of a statement that every page asks, or None; its plan is kept on the connection.
 
     Planning it, with the row security of four tables, takes several times longer than running it. All of it goes by
     unique keys, so a plan made on a small table is no trap here, as it is for queues (see ``core/db.connect``).
     """
-    raw: Any = db.connection().connection.driver_connection
     words, constants = _compiled(statement)
-    raw.prepare_threshold = 0
-    try:
-        return raw.cursor(row_factory=namedtuple_row).execute(words, constants | values).fetchone()
-    except psycopg.Error as error:  # in the words that doors know
-        if raw.closed:
-            db.connection().invalidate(error)
-        raise DBAPIError.instance(words, {}, error, psycopg.Error, dialect=_DIALECT) from error
-    finally:
-        raw.prepare_threshold = None
+    with at_the_driver(db, words) as raw:
+        raw.prepare_threshold = 0
+        try:
+            return raw.cursor(row_factory=namedtuple_row).execute(words, constants | values).fetchone()
+        finally:
+            raw.prepare_threshold = None
 
 
 @functools.cache

@@ -57,7 +57,7 @@ def rotate(db: Session, signer: Signer, token: str, *, now: datetime) -> Tokens 
     ).one_or_none()
     if found is None:
         return _replayed(db, digest, now=now)
-    who = queries.session_of_program(db, found.session_id, found.person_id)
+    who = queries.session_of_program(db.connection(), found.session_id, found.person_id)
     if who is None or now >= who.expires_at:
         return None
     missing = sessions.missing(
