@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -130,6 +131,12 @@ def runs_page(db: Session, wanted: Wanted) -> Slice[Run]:
 
 def latest_by_kind(db: Session) -> Sequence[Run]:
     """Return the latest run of every kind of run that there is: a few per job, however many runs there were."""
+    return db.scalars(_latest_by_kind()).all()
+
+
+@functools.cache
+def _latest_by_kind() -> Select[Run]:
+    """Return the statement: putting it together takes as long as asking it."""
     kinds, one = _kinds(), aliased(Run)
     latest = (
         select(one.id)
@@ -139,7 +146,7 @@ def latest_by_kind(db: Session) -> Sequence[Run]:
         .lateral()
     )
     ids = select(latest.c.id).select_from(kinds.join(latest, true()))
-    return db.scalars(select(Run).where(Run.id.in_(ids)).order_by(Run.queued_at.desc(), Run.id.desc())).all()
+    return select(Run).where(Run.id.in_(ids)).order_by(Run.queued_at.desc(), Run.id.desc())
 
 
 def _within(run: type[Run], wanted: Wanted) -> list[ColumnElement[bool]]:

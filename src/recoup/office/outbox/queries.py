@@ -203,11 +203,12 @@ def beginning(db: Session, text: str, *, limit: int) -> Sequence[Delivery]:
 
 def standing_counts(db: Session, states: Iterable[State] = State) -> dict[str, int]:
     """Return how many deliveries stand in each of these states, at most one more than ``COUNTED``."""
-    counts = {}
-    for state in states:
-        some = select(Delivery.id).where(Delivery.state == state).limit(COUNTED + 1).subquery()
-        counts[str(state)] = int(db.execute(select(func.count()).select_from(some)).scalar_one())
-    return counts
+    asked = list(states)
+    some = [
+        select(Delivery.id).where(Delivery.state == state).limit(COUNTED + 1).subquery() for state in asked
+    ]
+    counted = [select(func.count()).select_from(one).scalar_subquery() for one in some]
+    return dict(zip(map(str, asked), db.execute(select(*counted)).one(), strict=True))
 
 
 def refused_since(db: Session, since: datetime) -> int:
