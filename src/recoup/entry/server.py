@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import socket
 from typing import Annotated
 
@@ -40,8 +41,11 @@ def server(
 
 def serve(system: System, listening: socket.socket) -> None:
     """Answer requests until SIGTERM or Ctrl-C; answers under way are finished."""
+    ready = server_of(system)
+    gc.collect()
+    gc.freeze()  # what stays for good is not gone through again and again: each time would keep all waiting for 0.15 s
     try:
-        server_of(system).run(sockets=[listening])
+        ready.run(sockets=[listening])
     except KeyboardInterrupt:
         return  # raised again by uvicorn once everything is answered
 
