@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import socket
+import threading
 from typing import Annotated
 
 import uvicorn
@@ -52,9 +53,10 @@ def serve(system: System, listening: socket.socket) -> None:
 
 def server_of(system: System) -> uvicorn.Server:
     """Return the server of a running system, as it is run everywhere."""
-    return uvicorn.Server(
+    application = create_app(system)
+    return _Server(
         uvicorn.Config(
-            create_app(system),
+            application,
             log_config=None,
             log_level="warning",
             access_log=False,
@@ -63,8 +65,22 @@ def server_of(system: System) -> uvicorn.Server:
             lifespan="off",
             ws="none",
             timeout_graceful_shutdown=LONGEST_GOODBYE,
-        )
+        ),
+        ending=application.state.ending,
     )
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it ends: answers that go on for minutes (a live log) are cut short, not waited for."""
+
+    def __init__(self, config: uvicorn.Config, *, ending: threading.Event) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more requests, and finish those under way."""
+        self._ending.set()
+        await super().shutdown(sockets)
 
 
 def listener(host: str, port: int) -> socket.socket:

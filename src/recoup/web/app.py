@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -73,6 +74,7 @@ def create_app(
     """
     api = described(areas, tags=tags, ready=ready, detail=detail)
     api.state.system = system
+    api.state.ending = threading.Event()
     api.state.templates = pages.environment(areas)
     api.include_router(static_files.router)
     settings = system.settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx2
 import pytest
@@ -13,10 +13,11 @@ from sqlalchemy import text
 
 from recoup.core.ids import new_id
 from recoup.core.system import System
+from recoup.entry.server import LONGEST_GOODBYE
 from recoup.office.jobs.models import Run
 from recoup.office.jobs.pages import events
 from recoup.office.people.permissions import Role
-from support.desk import as_role
+from support.desk import as_role, desk
 from support.runs import EVIL, AddLines, AddRun
 
 
@@ -161,6 +162,17 @@ def test_a_stream_ends_by_itself_and_says_when_to_come_back(
     body = client.get(f"/desk/runs/{add_run(state='running').id}/events").text
     assert body.startswith("retry: 2000\n\n")
     assert "event: over" not in body
+
+
+def test_a_server_that_ends_does_not_wait_for_streams(system: System, add_run: AddRun) -> None:
+    run = add_run(state="running")
+    with ExitStack() as stack:
+        with desk(system) as there:
+            reader = httpx2.Client(base_url=there.base_url, headers=there.headers)
+            parts = stack.enter_context(reading(stack.enter_context(reader), run))
+            until(parts, "event: standing")
+            leaving = time.monotonic()
+        assert time.monotonic() - leaving < LONGEST_GOODBYE / 2
 
 
 @pytest.mark.parametrize(

@@ -110,10 +110,11 @@ class _Watch:
         self._told: tuple[Any, ...] = ()
 
     async def stream(self) -> AsyncIterator[str]:
-        """Yield events until the run is over, the time is, or nobody reads any more."""
+        """Yield events until the run is over, the time is, nobody reads any more, or the server ends."""
         yield f"retry: {RETRY}\n\n"
         ends, spoke = time.monotonic() + LONGEST, time.monotonic()
-        while time.monotonic() < ends:
+        ending: threading.Event = self._request.app.state.ending
+        while time.monotonic() < ends and not ending.is_set():
             text, goes_on = await run_in_threadpool(self._news)
             if text:
                 spoke = time.monotonic()
