@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from recoup.areas.metering.models import Entry, Stream, Window
 from recoup.areas.metering.service import streams
 from recoup.core.clock import hour_of
-from recoup.office.jobs import execution
 from recoup.office.jobs import queries as jobs
+from recoup.office.jobs import running
 from recoup.office.jobs.models import Run
 from recoup.office.outbox.models import Delivery
 from recoup.sandbox import faults
@@ -203,7 +203,7 @@ def test_a_cancelled_export_says_so_and_the_next_goes_on(here: Market, clazar: C
     def cancel(_asked: object) -> bool:
         [run] = typed(here.system, "runs", "list", "--state", "running", "--json").document["items"]
         codes.append(typed(here.system, "runs", "cancel", run["id"]).code)
-        time.sleep(2 * execution.FLUSH_EVERY)
+        time.sleep(2 * running.FLUSH_EVERY)
         return False
 
     clazar.script(

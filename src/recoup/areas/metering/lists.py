@@ -7,16 +7,15 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from recoup.areas.metering.models import AdjustmentState, EntryState, WindowState
-from recoup.areas.metering.queries import sheets
+from recoup.areas.metering.queries import narrowing, sheets, unbilled_sheets
 from recoup.areas.metering.queries.sheets import (
     AdjustmentRow,
     EntryRow,
     QuarantineRow,
     RemainderRow,
-    UnbilledPart,
-    UnbilledRow,
     WindowRow,
 )
+from recoup.areas.metering.queries.unbilled_sheets import UnbilledPart, UnbilledRow
 from recoup.core.clock import hour_of, parse_instant
 from recoup.core.ids import parse_id
 from recoup.web.lists import Column, Filter, Listing, Order, read_day
@@ -56,7 +55,7 @@ def _one_of(*known: str) -> tuple[tuple[str, str], ...]:
     return tuple((state, words(state)) for state in known)
 
 
-STREAM = Filter("stream", "Stream", sheets.stream_choices)
+STREAM = Filter("stream", "Stream", narrowing.stream_choices)
 DAY = Filter("day", "Day (UTC)", kind="day", read=_day)
 HOUR = Filter("hour", "Hour (UTC)", read=_hour, placeholder="2025-07-24T16")
 CONTRACT = Filter("contract", "Contract", placeholder="the whole id")
@@ -199,7 +198,7 @@ UNBILLED: Listing[UnbilledRow] = Listing(
         Order("subscription", "by subscription", "subscription", descending=False),
     ),
     filters=(STREAM, SUBSCRIPTION, DIMENSION),
-    rows=sheets.unbilled,
+    rows=unbilled_sheets.unbilled,
     href=lambda row: to(
         "unbilled/hours", subscription=row.subscription, dimension=row.dimension, stream=row.stream
     ),
@@ -234,7 +233,7 @@ UNBILLED_HOURS: Listing[UnbilledPart] = Listing(
         DIMENSION,
         Filter("window", "Window", read=_id, placeholder="a window's id"),
     ),
-    rows=sheets.unbilled_parts,
+    rows=unbilled_sheets.unbilled_parts,
     href=lambda row: f"{DESK}/windows/{row.part.window_id}",
     empty="All usage has a contract.",
 )

@@ -14,8 +14,8 @@ from recoup.areas.metering import provenance
 from recoup.areas.metering.lists import ENTRIES
 from recoup.areas.metering.models import Stream
 from recoup.areas.metering.queries import detail_rows, entry_rows
-from recoup.areas.metering.queries.sheets import worth
 from recoup.areas.metering.rules import settling as ways
+from recoup.areas.metering.rules.quantities import worth
 from recoup.areas.metering.rules.records import parts_of
 from recoup.areas.metering.schemas import RetryAsked
 from recoup.areas.metering.service import adjustments as settling

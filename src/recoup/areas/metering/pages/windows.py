@@ -10,8 +10,8 @@ from fastapi.responses import Response
 from recoup.areas.metering.lists import WINDOWS
 from recoup.areas.metering.models import Stream
 from recoup.areas.metering.queries import detail_rows, window_rows
-from recoup.areas.metering.queries.sheets import worth
 from recoup.areas.metering.rules import sentences
+from recoup.areas.metering.rules.quantities import worth
 from recoup.areas.metering.service import owing
 from recoup.office.journal import queries as journal
 from recoup.web import pages

@@ -9,6 +9,7 @@ from decimal import ROUND_FLOOR, Decimal
 from recoup.areas.metering.rules.streams import StreamConfig
 from recoup.core import quantity
 from recoup.core.errors import Invalid
+from recoup.core.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +63,11 @@ def split(total: Decimal, *, whole: bool) -> Split:
 def too_many_bad(*, bad: int, records: int, most_percent: int) -> bool:
     """Say whether so many records are unusable that the whole window should wait for a person."""
     return bad * 100 > records * most_percent
+
+
+def worth(amount: Decimal | None, currency: str) -> Money | None:
+    """Return a sum of value times pricePerUnit as an amount; None where nothing was priced, or absurdly."""
+    try:
+        return None if amount is None else Money.rounded(amount, currency)
+    except Invalid:
+        return None

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from recoup.areas.metering.models import Entry, EntryState, Stream, Window
 from recoup.areas.metering.queries import entry_rows
+from recoup.areas.metering.rules import quantities
 from recoup.areas.metering.rules.streams import StreamConfig
 from recoup.core import quantity
 from recoup.core.db import lock
-from recoup.core.errors import Invalid
 from recoup.core.money import Money
 from recoup.office.owed import service as owed
 from recoup.office.owed.service import Owed
@@ -76,7 +76,7 @@ def put_entries(
             party=contract,
             title=f"Usage of {window.hour:%Y-%m-%d %H:00} UTC",
             link=f"{window_path(stream, window)}?contract={contract}",
-            amount=_money(known, config.currency),
+            amount=_worth(known, config.currency),
             lapses_at=window.deadline,
         )
         for contract, known in sorted(amounts.items())
@@ -101,12 +101,9 @@ def after_entries(db: Session, stream: Stream, entries: Sequence[Entry], *, now:
             owed.lapse(db, key, reason=entry.reason, now=now)
 
 
-def _money(amounts: Sequence[Decimal | None], currency: str) -> Money | None:
+def _worth(amounts: Sequence[Decimal | None], currency: str) -> Money | None:
     known = [amount for amount in amounts if amount is not None]
-    try:
-        return Money.rounded(quantity.total(known), currency) if known else None
-    except Invalid:  # an absurd price must not keep the usage from being submitted
-        return None
+    return quantities.worth(quantity.total(known) if known else None, currency)
 
 
 def _window_key(stream: Stream, window: Window) -> str:
