@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from recoup.office.jobs import queries
+from recoup.office.jobs import queries_pages
 from recoup.office.jobs.lists import RUNS
 from support.desk import as_role, desk, links_of, text_of
 from support.house import MovableClock
@@ -144,7 +144,7 @@ def test_no_filter_reads_the_whole_table(owner_sessions: sessionmaker[Session]) 
             first = RUNS.rows(db, RUNS.wanted(asked))
             if first.next:
                 RUNS.rows(db, RUNS.wanted({**asked, "after": first.next}))
-        queries.latest_by_kind(db)
+        queries_pages.latest_by_kind(db)
         asked_for, statements = statements, []
         for statement, parameters in asked_for:
             explain = f"explain (analyze, buffers, format json) {statement}"

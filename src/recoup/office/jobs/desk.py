@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from recoup.core.system import System
-from recoup.office.jobs import queries
+from recoup.office.jobs import queries, queries_pages
 from recoup.office.jobs.models import RunState
 from recoup.office.jobs.rules import trouble
 from recoup.web.area import Hit, Tile, Waiting
@@ -44,7 +44,7 @@ def tiles(db: Session, now: datetime) -> list[Tile]:
 
 def waiting(db: Session, now: datetime) -> list[Waiting]:  # noqa: ARG001 - the desk gives every part the time
     """Name the jobs whose latest trouble nobody has looked after, and that have not run well since."""
-    found = trouble.needing_a_person(queries.latest_by_kind(db))
+    found = trouble.needing_a_person(queries_pages.latest_by_kind(db))
     return [
         Waiting(
             f"{run.job} {_HOW.get(RunState(run.state), run.state)}: {trouble.cause(run.summary)[0]}",

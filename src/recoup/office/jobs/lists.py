@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from recoup.core.errors import Invalid
-from recoup.office.jobs import queries
+from recoup.office.jobs import queries, queries_pages
 from recoup.office.jobs.models import Run, RunState
 from recoup.web.lists import Choices, Column, Filter, Listing, Order, Remembered, read_day
 
@@ -77,7 +77,7 @@ RUNS: Listing[Run] = Listing(
         Filter("from", "From", kind="day", read=read_day),
         Filter("to", "To", kind="day", read=read_day),
     ),
-    rows=queries.runs_page,
+    rows=queries_pages.runs_page,
     href=lambda run: f"/desk/runs/{run.id}",
     empty="Nothing has run yet.",
     todo="A job runs when its schedule says so, or when somebody starts it on its page.",

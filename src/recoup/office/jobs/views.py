@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from recoup.core.errors import Invalid
 from recoup.core.parts import Job, Missed
-from recoup.office.jobs import queries
+from recoup.office.jobs import queries, queries_pages
 from recoup.office.jobs.models import JobRow, Run, RunLine, RunState, Schedule, Slot
 from recoup.office.jobs.rules import calendar, comparison, events, schedules, words
 from recoup.office.journal import queries as journal
@@ -128,7 +128,7 @@ def jobs_listed(db: Session, jobs: Mapping[str, Job], *, now: datetime) -> list[
     for schedule in queries.schedules(db):
         plans.setdefault(schedule.job, schedule)
     last: dict[str, Run] = {}
-    for run in queries.latest_by_kind(db):
+    for run in queries_pages.latest_by_kind(db):
         last.setdefault(run.job, run)
     return [
         _line(job, rows.get(job.name), plans.get(job.name), last.get(job.name), now=now)
