@@ -244,12 +244,12 @@ ADJUSTMENTS: Listing[AdjustmentRow] = Listing(
     may=MAY,
     columns=(
         Column("hour", "Hour (UTC)", lambda row: hour_text(row.hour)),
+        Column("state", "State", lambda row: row.adjustment.state, "state"),
         Column("contract", "Contract", lambda row: row.adjustment.contract, "id"),
         Column("dimension", "Dimension", lambda row: row.adjustment.dimension),
         Column("before", "Was", lambda row: row.adjustment.before_quantity, "quantity"),
         Column("after", "Is now", lambda row: row.adjustment.after_quantity, "quantity"),
         Column("difference", "Difference", lambda row: row.adjustment.difference, "quantity"),
-        Column("state", "State", lambda row: row.adjustment.state, "state"),
         Column("found_at", "Found", lambda row: row.adjustment.found_at, "instant"),
         Column("note", "Note", lambda row: row.adjustment.note, "wide"),
         Column("reason", "Reason", lambda row: row.adjustment.reason, on_page=False),

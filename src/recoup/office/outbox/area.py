@@ -27,7 +27,7 @@ AREA = Area(
         "outbox.held": "Delivery {key} was held for a person: {reason}",
         "outbox.cancelled": "Delivery {key} was given up before it left: {reason}",
         "outbox.resolved": "A delivery that was {was} was settled as {resolution}",
-        "outbox.settled_together": "{count} deliveries were settled together as {resolution}",
+        "outbox.settled_together": "Deliveries were settled together as {resolution}: {count}",
         "outbox.channel_stopped": "A channel was stopped: {reason}",
         "outbox.channel_resumed": "A channel was opened again",
     },
