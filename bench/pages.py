@@ -42,14 +42,14 @@ HOUR = "date_trunc('hour', now()) - h * interval '1 hour'"
 STATEMENTS = (
     f"""insert into deliveries (id, key, kind, channel, subject, payload, is_secret, sha256, headers, state, attempt,
       handings, crashes, next_attempt_at, answer, created_at, updated_at)
-    select {MADE_OF_TIME}, 'bench:' || n, 'metering.submission', 'clazar', 'metering/window/' || n % 1000, '{{}}',
-      false, 'x', '{{}}', case when n % 500 = 0 then 'refused' else 'accepted' end, 1, 1, 0, at,
+    select {MADE_OF_TIME}, 'bench:' || n, 'metering.submission', 'clazar', 'metering/window/' || mod(n, 1000), '{{}}',
+      false, 'x', '{{}}', case when mod(n, 500) = 0 then 'refused' else 'accepted' end, 1, 1, 0, at,
       '{{}}', at, at from {MINUTES}""",
     f"""insert into events (id, at, actor, kind, subject, detail)
-    select {MADE_OF_TIME}, at, 'schedule', case when n % 7 = 0 then 'outbox.accepted' else 'metering.window_taken' end,
+    select {MADE_OF_TIME}, at, 'schedule', case when mod(n, 7) = 0 then 'outbox.accepted' else 'metering.window_taken' end,
       'metering/window/' || n, '{{}}' from {MINUTES}""",
     f"""insert into access_log (id, at, name, how, address, agent, method, action, subject, status, detail)
-    select {MADE_OF_TIME}, at, 'a@b.test', 'session', '192.0.2.' || n % 200, 'Firefox', 'GET', 'opened',
+    select {MADE_OF_TIME}, at, 'a@b.test', 'session', '192.0.2.' || mod(n, 200), 'Firefox', 'GET', 'opened',
       '/desk/runs', 200, '' from {MINUTES}""",
     f"""insert into metering_streams (id, key, cloud, currency, first_hour, marker_to, before_start, created_at)
     select '{STREAM}', '{KEY}', 'aws', 'USD', date_trunc('hour', now()) - interval '{HOURS} hours',
@@ -97,9 +97,9 @@ PAGES = (
     "/desk/journal?kind=outbox.accepted&until=2025-06-01",
     "/desk/files",
     "/desk/owed",
-    "/desk/people/access",
-    "/desk/people/access?address=203.0.113.9",
-    "/desk/people/access?action=opened&to=2025-06-01",
+    "/desk/access",
+    "/desk/access?address=203.0.113.9",
+    "/desk/access?action=opened&to=2025-06-01",
     "/desk/metering",
     "/desk/metering/windows",
     "/desk/metering/entries",
