@@ -46,7 +46,8 @@ STATEMENTS = (
       false, 'x', '{{}}', case when mod(n, 500) = 0 then 'refused' else 'accepted' end, 1, 1, 0, at,
       '{{}}', at, at from {MINUTES}""",
     f"""insert into events (id, at, actor, kind, subject, detail)
-    select {MADE_OF_TIME}, at, 'schedule', case when mod(n, 7) = 0 then 'outbox.accepted' else 'metering.window_taken' end,
+    select {MADE_OF_TIME}, at, 'schedule', case when mod(n, 7) = 0 then 'outbox.accepted'
+      else 'metering.window_taken' end,
       'metering/window/' || n, '{{}}' from {MINUTES}""",
     f"""insert into access_log (id, at, name, how, address, agent, method, action, subject, status, detail)
     select {MADE_OF_TIME}, at, 'a@b.test', 'session', '192.0.2.' || mod(n, 200), 'Firefox', 'GET', 'opened',
