@@ -23,9 +23,9 @@ from uuid import UUID
 from recoup.core.clock import Clock, utc_now
 from recoup.sandbox.clazar_ledger import Accepted, Ledger
 from recoup.sandbox.clazar_records import Malformed, quantity_problem, read_records, read_time
-from recoup.sandbox.clazar_tokens import IssuedTokens
 from recoup.sandbox.faults import COMMON_FAULTS, Answer, Asked, Fault, json_answer
 from recoup.sandbox.http import StandIn
+from recoup.sandbox.issued_tokens import IssuedTokens
 
 ERROR_SHAPES = ("texts", "objects", "text")
 """``errors`` as a list of strings, a list of {"message": …}, or one string."""

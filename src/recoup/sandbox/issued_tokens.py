@@ -1,4 +1,4 @@
-"""The tokens that the Clazar stand-in has issued: opaque ones, or JWTs that may end before they are said to."""
+"""Access tokens that a stand-in has issued: opaque ones, or JWTs that may end before they are said to."""
 
 from __future__ import annotations
 
