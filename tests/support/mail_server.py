@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -112,7 +113,9 @@ class MailServer:
         self._loop.run_forever()
         server.close()
         for protocol in self._protocols:
-            if protocol.transport is not None:
+            with suppress(
+                AttributeError
+            ):  # there is none; or it is a TLS one that ended, in early Pythons 3.11
                 protocol.transport.abort()
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
