@@ -57,10 +57,9 @@ def work(system: System) -> None:
 
 
 def code_in(mailbox: Mailbox, address: str) -> str:
-    """Return the code in the newest mail to an address."""
-    found = re.search(r"^ {4}(\d{6,10})\s*$", mailbox.texts(address)[-1], re.MULTILINE)
-    assert found is not None
-    return found[1]
+    """Return the code in the newest mail to an address that has one: mails that leave together do so in any order."""
+    pattern = re.compile(r"^ {4}(\d{6,10})\s*$", re.MULTILINE)
+    return next(found[1] for text in reversed(mailbox.texts(address)) if (found := pattern.search(text)))
 
 
 def verify(

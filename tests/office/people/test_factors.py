@@ -92,7 +92,7 @@ def test_an_administrator_may_do_nothing_before_a_second_factor(
     after = caller_of(system, opened)
     assert after.permissions == permissions.of(Role.ADMINISTRATOR)
     work(system)
-    assert "An authenticator app was added" in mailbox.texts(ADA)[-1]
+    assert "An authenticator app was added" in "".join(mailbox.texts(ADA))
 
     clock.advance(minutes=20)
     again = caller_of(system, sign_in(system, mailbox, ADA))
@@ -198,7 +198,7 @@ def test_whoever_set_one_up_is_asked_for_it(
     proven(system, caller, app.at(clock()))
     remove(system, caller_of(system, opened))
     work(system)
-    assert "was removed" in mailbox.texts(BOB)[-1]
+    assert "was removed" in "".join(mailbox.texts(BOB))
     clock.advance(minutes=15)
     assert caller_of(system, sign_in(system, mailbox, BOB)).missing == ""
 
@@ -316,7 +316,7 @@ def test_a_passkey_is_a_second_factor(
     opened = with_passkey(system, caller_of(system, sign_in(system, mailbox, ADA)), device)
     assert caller_of(system, opened).missing == ""
     work(system)
-    assert "A passkey was added" in mailbox.texts(ADA)[-1]
+    assert "A passkey was added" in "".join(mailbox.texts(ADA))
     clock.advance(minutes=2)
     caller = caller_of(system, sign_in(system, mailbox, ADA))
     assert caller.missing == "factor"
