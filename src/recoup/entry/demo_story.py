@@ -194,7 +194,9 @@ class Story:
             with self.system.sessions.begin() as db:
                 run = find(db)
                 self._show(db, run)
-                on_its_way = self._on_its_way(db) if killing and self.killed is None else None
+                # What is handed over once the run is over has no run that another worker could take over.
+                is_running = run is not None and run.state == RunState.RUNNING
+                on_its_way = self._on_its_way(db) if killing and is_running and self.killed is None else None
             if run is not None and run.attempt > 1:
                 self._taken_over()
             if run is not None and run.state in {RunState.SUCCEEDED, RunState.FAILED, RunState.PARKED}:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import partial
 from typing import Self
 
@@ -19,6 +20,7 @@ from recoup.core.ports import BlobInfo, BlobStore, OpenStore
 
 LITTLE = 8_000_000
 """Bytes that this process reads itself: less than starting children would cost, and too little to starve a lease."""
+TRIES = 2
 _BATCHES = 4
 _LARGE_BATCH = 32_000_000
 _Readings = list[tuple[FileReading, ...]]
@@ -65,12 +67,10 @@ class Readers:
                 lambda units: (read_unit(store, unit, fold=config.fold) for unit in units),
                 fold=config.fold,
             )
-        try:
-            return read_window(files, lambda units: self._in_children(config, units), fold=config.fold)
-        except BrokenProcessPool:
-            raise Unavailable(
-                "A reading process died, perhaps for want of memory.", fix="It is tried again."
-            ) from None
+        for _ in range(TRIES):  # children may have died since an earlier window, and be missed only now
+            with suppress(BrokenProcessPool):
+                return read_window(files, lambda units: self._in_children(config, units), fold=config.fold)
+        raise Unavailable("A reading process died, perhaps for want of memory.", fix="It is tried again.")
 
     def _in_children(self, config: StreamConfig, units: Sequence[Unit]) -> Iterator[tuple[FileReading, ...]]:
         futures = self._keeper.submit(self._send, config, units).result()
