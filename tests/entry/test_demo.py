@@ -56,8 +56,7 @@ def test_it_adds_up_with_a_worker_killed_in_the_middle(tmp_path: Path) -> None:
     assert result["ok"]
     assert [check["ok"] for check in result["checks"]] == [True] * 7
     assert result["killed"]["records"] > 0
-    # None: the run came to its end in the instant between the last look at it and the kill.
-    assert (result["killed"]["seconds"] or 0) < 30
+    assert result["killed"]["seconds"] < 30
     streams = {one["stream"].split(":")[0]: one for one in result["streams"]}
     assert set(streams) == {"Postgres", "Search"}
     for one in streams.values():

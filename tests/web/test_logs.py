@@ -93,9 +93,8 @@ def test_rotation_by_several_writers_loses_no_record(tmp_path: Path) -> None:
     for handler in handlers:
         handler.close()
     files = sorted(tmp_path.glob("app.log*"))
-    assert len(files) > 2
-    # Each writer looks again before it has written as much by itself.
-    assert all(file.stat().st_size < (1 + len(handlers)) * 2_000 for file in files)
+    assert len(files) > 5
+    assert all(file.stat().st_size < 3_000 for file in files)
     written = [line.split()[1] for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     assert sorted(written) == sorted(f"{number}-{count}" for number in range(3) for count in range(100))
 

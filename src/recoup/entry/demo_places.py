@@ -217,6 +217,14 @@ class WorkerProcess:
         if self._process.poll() is not None:
             raise Unavailable(f"The demo's worker ended by itself; {self._where.log} says why.")
 
+    def pause(self) -> None:
+        """Let it do nothing for now."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """Kill it as the kernel would: it cannot finish anything, nor say goodbye."""
         _end(self._process, signal.SIGKILL)

@@ -194,15 +194,13 @@ class Story:
             with self.system.sessions.begin() as db:
                 run = find(db)
                 self._show(db, run)
-                # What is handed over once the run is over has no run that another worker could take over.
-                is_running = run is not None and run.state == RunState.RUNNING
-                on_its_way = self._on_its_way(db) if killing and is_running and self.killed is None else None
+                on_its_way = self._on_its_way(db, run) if killing and self.killed is None else None
             if run is not None and run.attempt > 1:
                 self._taken_over()
             if run is not None and run.state in {RunState.SUCCEEDED, RunState.FAILED, RunState.PARKED}:
                 return run
             if on_its_way is not None:
-                self._kill(*on_its_way)
+                self._kill(find)
             time.sleep(LOOK_EVERY)
         raise Unavailable(
             f"The demo's export is not over after {STEP_SECONDS:.0f} s.", fix=f"{self.where.log} may say why."
@@ -223,8 +221,13 @@ class Story:
                 self._seen = (0, 0)
         self.screen.progress(done, lines)
 
-    def _on_its_way(self, db: Session) -> tuple[int, str] | None:
-        """Return lines and hour of a submission that Clazar has taken and not answered for two looks in a row."""
+    def _on_its_way(self, db: Session, run: Run | None) -> tuple[int, str] | None:
+        """Return lines and hour of a submission that Clazar has taken and not answered for two looks in a row.
+
+        What is handed over once the run is over has no run that another worker could take over.
+        """
+        if run is None or run.state != RunState.RUNNING:
+            return None
         handing = outbox.listed(db, state=State.HANDING, kind="metering.submission")
         before, self._handing = self._handing, frozenset(one.id for one in handing)
         taken = {row.key for row in read_ledger(self.where.ledger)} if handing else set()
@@ -237,9 +240,18 @@ class Story:
                 return len(lines), f"{parse_instant(lines[0]['start_time']):%a %H:%M} UTC"
         return None
 
-    def _kill(self, records: int, hour: str) -> None:
+    def _kill(self, find: Callable[[Session], Run | None]) -> None:
+        """Kill the worker where it is still so once it does nothing any more: what it had sent has come to its end."""
         if self._worker is None:
             return
+        self._worker.pause()
+        time.sleep(LOOK_EVERY)
+        with self.system.sessions.begin() as db:
+            on_its_way = self._on_its_way(db, find(db))
+        if on_its_way is None:
+            self._worker.go_on()
+            return
+        records, hour = on_its_way
         self.killed, self._killed_at = Killed(self._worker.pid, records, hour), time.monotonic()
         self._worker.kill()
         self.screen.say(

@@ -11,10 +11,11 @@ from urllib.parse import parse_qsl, urlencode
 from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
 from recoup.core.errors import Invalid
-from recoup.core.keyset import Slice
+from recoup.core.keyset import Key, Slice, slice_of
 
 R = TypeVar("R")
 
@@ -115,6 +116,20 @@ class Wanted:
         """Return the first instant after the day that the filter ``name`` holds."""
         day: date | None = self.filters.get(name)
         return None if day is None else _midnight(day + timedelta(days=1), self.zone)
+
+    def page_of(
+        self, db: Session, statement: Select[*tuple[Any, ...]], *, key: Key, named: bool = False
+    ) -> Slice[Any]:
+        """Return the page that is asked for, in the order of ``key`` (see ``core/keyset.slice_of``)."""
+        return slice_of(
+            db,
+            statement,
+            key=key,
+            descending=self.order.descending,
+            after=self.after,
+            limit=self.limit,
+            named=named,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -19,8 +18,6 @@ from pathlib import Path
 
 LARGEST_FILE = 10_000_000
 KEPT_FILES = 5
-LOOK_EVERY = 0.1
-"""Seconds after which a process looks again which file it is: another may have moved it aside."""
 NOISY = ("alembic", "procrastinate", "httpx2", "httpcore2", "botocore", "boto3", "urllib3", "asyncio")
 """Libraries whose own information is not ours; their warnings are kept."""
 
@@ -98,16 +95,12 @@ class SharedLines:
         self._kept = kept
         self._lock = threading.Lock()
         self._descriptor: int | None = None
-        self._file = (0, 0)
-        self._size = 0
-        self._looked = 0.0
 
     def append(self, line: str) -> None:
         """Write a line, without its end."""
         data = f"{line}\n".encode("utf-8", "backslashreplace")
         with self._lock, suppress(OSError):
             os.write(self._open(), data)
-            self._size += len(data)
 
     def close(self) -> None:
         """Close the file; the next line opens it again."""
@@ -115,25 +108,22 @@ class SharedLines:
             self._close()
 
     def _open(self) -> int:
-        """Return the descriptor of the file of the moment: looked for ten times a second, or when ours is full."""
-        now = time.monotonic()
-        if self._descriptor is not None and now - self._looked < LOOK_EVERY and self._size <= self._largest:
-            return self._descriptor
+        """Return the descriptor of the file of the moment: another process may have moved it aside."""
         with suppress(FileNotFoundError):
             if self._path.stat().st_size > self._largest:
                 self._move_aside()
-        try:
-            found = self._path.stat()
-        except FileNotFoundError:
-            found = None
-        if self._descriptor is None or found is None or (found.st_dev, found.st_ino) != self._file:
+        if self._descriptor is None or not self._is_there(self._descriptor):
             self._close()
             self._descriptor = os.open(
                 self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666
             )
-            found = os.fstat(self._descriptor)
-        self._file, self._size, self._looked = (found.st_dev, found.st_ino), found.st_size, now
         return self._descriptor
+
+    def _is_there(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def _close(self) -> None:
         if self._descriptor is not None:

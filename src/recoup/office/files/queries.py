@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session, aliased
 
 from recoup.core.db import copy_rows
-from recoup.core.keyset import Slice, slice_of
+from recoup.core.keyset import Slice
 from recoup.core.ports import BlobInfo
 from recoup.office.files.models import File
 from recoup.web.lists import Wanted
@@ -84,14 +84,7 @@ def files_page(db: Session, wanted: Wanted) -> Slice[File]:
         statement = statement.where(File.created_at >= since)
     if (until := wanted.until("until")) is not None:
         statement = statement.where(File.created_at < until)
-    return slice_of(
-        db,
-        statement,
-        key=[File.id],
-        descending=wanted.order.descending,
-        after=wanted.after,
-        limit=wanted.limit,
-    )
+    return wanted.page_of(db, statement, key=[File.id])
 
 
 def between(db: Session, first: UUID, last: UUID, *, limit: int) -> Sequence[File]:

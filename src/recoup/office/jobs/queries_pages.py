@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import CTE, ColumnElement, Select, inspect, select, true, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from recoup.core.keyset import Slice, behind, slice_of
+from recoup.core.keyset import Slice, behind
 from recoup.office.jobs.models import Run
 from recoup.web.lists import Wanted
 
@@ -36,15 +36,7 @@ def runs_page(db: Session, wanted: Wanted) -> Slice[Run]:
         statement = statement.where(Run.id.in_(_of_kinds(asked, wanted)))
     else:
         statement = statement.where(*_within(Run, wanted))
-    return slice_of(
-        db,
-        statement,
-        key=[Run.queued_at, Run.id],
-        descending=wanted.order.descending,
-        after=wanted.after,
-        limit=wanted.limit,
-        named=True,
-    )
+    return wanted.page_of(db, statement, key=[Run.queued_at, Run.id], named=True)
 
 
 def latest_by_kind(db: Session) -> Sequence[Run]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from recoup.core.keyset import Slice, slice_of
+from recoup.core.keyset import Slice
 from recoup.office.journal import telling
 from recoup.office.journal.models import Event, Seal, Unsealed
 from recoup.web.lists import Choices, Wanted
@@ -98,14 +98,7 @@ def events_page(db: Session, wanted: Wanted) -> Slice[Event]:
         statement = statement.where(Event.at >= since)
     if (until := wanted.until("until")) is not None:
         statement = statement.where(Event.at < until)
-    return slice_of(
-        db,
-        statement,
-        key=[Event.at, Event.id],
-        descending=wanted.order.descending,
-        after=wanted.after,
-        limit=wanted.limit,
-    )
+    return wanted.page_of(db, statement, key=[Event.at, Event.id])
 
 
 def kind_choices(db: Session) -> Choices:

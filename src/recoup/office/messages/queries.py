@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
-from recoup.core.keyset import Slice, slice_of
+from recoup.core.keyset import Slice
 from recoup.office.journal.models import Event
 from recoup.office.messages.models import Draft, Message, TemplateVersion
 from recoup.office.outbox.models import Delivery
@@ -47,14 +47,7 @@ def mails_page(db: Session, wanted: Wanted) -> Slice[Mail]:
         statement = statement.where(Message.template == filters["template"])
     if "state" in filters:
         statement = statement.where(Delivery.state == filters["state"])
-    page = slice_of(
-        db,
-        statement,
-        key=[Message.delivery_id],
-        descending=wanted.order.descending,
-        after=wanted.after,
-        limit=wanted.limit,
-    )
+    page = wanted.page_of(db, statement, key=[Message.delivery_id])
     return Slice([_mail(*row) for row in page.rows], page.next)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, load_only
 
-from recoup.core.keyset import Slice, slice_of
+from recoup.core.keyset import Slice
 from recoup.office.journal.models import Event
 from recoup.office.outbox.models import Delivery, State, StoppedChannel
 from recoup.web.lists import Wanted
@@ -165,14 +165,7 @@ def deliveries_page(db: Session, wanted: Wanted) -> Slice[Delivery]:
             statement = statement.where(column == wanted.filters[name])
     if "key" in wanted.filters:
         statement = statement.where(_begins(db, wanted.filters["key"]))
-    return slice_of(
-        db,
-        statement,
-        key=[Delivery.id],
-        descending=wanted.order.descending,
-        after=wanted.after,
-        limit=wanted.limit,
-    )
+    return wanted.page_of(db, statement, key=[Delivery.id])
 
 
 def _begins(db: Session, text: str) -> ColumnElement[bool]:

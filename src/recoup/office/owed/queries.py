@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, and_, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from recoup.core.keyset import Slice, slice_of
+from recoup.core.keyset import Slice
 from recoup.office.owed.models import OwedItem
 from recoup.web.lists import Choices, Wanted
 
@@ -82,14 +82,7 @@ def items_page(db: Session, wanted: Wanted) -> Slice[OwedItem]:
     if (until := wanted.until("until")) is not None:
         statement = statement.where(OwedItem.lapses_at < until)
     by_lapse = wanted.order.name.startswith("lapses")
-    return slice_of(
-        db,
-        statement,
-        key=[_LAPSES, OwedItem.id] if by_lapse else [OwedItem.id],
-        descending=wanted.order.descending,
-        after=wanted.after,
-        limit=wanted.limit,
-    )
+    return wanted.page_of(db, statement, key=[_LAPSES, OwedItem.id] if by_lapse else [OwedItem.id])
 
 
 def area_choices(db: Session) -> Choices:

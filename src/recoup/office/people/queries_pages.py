@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from recoup.core.keyset import Slice, slice_of
+from recoup.core.keyset import Slice
 from recoup.office.people.models import Access, Challenge, Person, SignIn
 from recoup.office.people.permissions import Role
 from recoup.office.people.queries import HAS_FACTOR, IS_OPEN
@@ -42,14 +42,7 @@ def people_page(db: Session, wanted: Wanted) -> Slice[Listed]:
         if name in wanted.filters:
             statement = statement.where(column == wanted.filters[name])
     key = [Person.address] if wanted.order.name == "address" else [Person.id]
-    found = slice_of(
-        db,
-        statement,
-        key=key,
-        descending=wanted.order.descending,
-        after=wanted.after,
-        limit=wanted.limit,
-    )
+    found = wanted.page_of(db, statement, key=key)
     return Slice([Listed(*row) for row in found.rows], found.next)
 
 
@@ -89,14 +82,7 @@ def access_page(db: Session, wanted: Wanted) -> Slice[Access]:
         statement = statement.where(Access.at >= since)
     if (until := wanted.until("to")) is not None:
         statement = statement.where(Access.at < until)
-    return slice_of(
-        db,
-        statement,
-        key=[Access.id],
-        descending=wanted.order.descending,
-        after=wanted.after,
-        limit=wanted.limit,
-    )
+    return wanted.page_of(db, statement, key=[Access.id])
 
 
 def _named(text: str) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""What the lists' SELECTs have in common: a stream, a time, a page."""
+"""What the lists' SELECTs have in common: a stream, a time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from recoup.areas.metering.models import Stream
-from recoup.core.keyset import Slice, slice_of
-from recoup.web.lists import Wanted
 
 A_DAY = timedelta(days=1)
 
@@ -20,18 +18,6 @@ A_DAY = timedelta(days=1)
 def stream_choices(db: Session) -> tuple[tuple[str, str], ...]:
     """Return the streams that a list can be narrowed to."""
     return tuple((key, key) for key in db.scalars(select(Stream.key).order_by(Stream.key)))
-
-
-def page(db: Session, statement: Any, key: Any, wanted: Wanted) -> Slice[Any]:
-    """Return the page that is wanted, in the order of ``key``."""
-    return slice_of(
-        db,
-        statement,
-        key=key,
-        descending=wanted.order.descending,
-        after=wanted.after,
-        limit=wanted.limit,
-    )
 
 
 def of_stream(statement: Any, column: InstrumentedAttribute[UUID], filters: Mapping[str, Any]) -> Any:

@@ -64,7 +64,7 @@ def windows(db: Session, wanted: Wanted) -> Slice[WindowRow]:
             statement = statement.where(Window.id.in_(_unsettled_windows()))
         case str() as state:
             statement = statement.where(Window.state == state)
-    part = narrowing.page(db, statement, [Window.hour, Window.id], wanted)
+    part = wanted.page_of(db, statement, key=[Window.hour, Window.id])
     return Slice([WindowRow(*row) for row in part.rows], part.next)
 
 
@@ -110,7 +110,7 @@ def entries(db: Session, wanted: Wanted) -> Slice[EntryRow]:
     ):
         if name in filters:
             statement = statement.where(column == filters[name])
-    part = narrowing.page(db, statement, [Entry.hour, Entry.id], wanted)
+    part = wanted.page_of(db, statement, key=[Entry.hour, Entry.id])
     return Slice([EntryRow(*row) for row in part.rows], part.next)
 
 
@@ -145,7 +145,7 @@ def quarantine(db: Session, wanted: Wanted) -> Slice[QuarantineRow]:
     statement = narrowing.of_time(statement, Window.hour, filters)
     if "window" in filters:
         statement = statement.where(Quarantined.window_id == filters["window"])
-    part = narrowing.page(db, statement, [Quarantined.id], wanted)
+    part = wanted.page_of(db, statement, key=[Quarantined.id])
     return Slice([QuarantineRow(*row) for row in part.rows], part.next)
 
 
@@ -178,7 +178,7 @@ def adjustments(db: Session, wanted: Wanted) -> Slice[AdjustmentRow]:
     for name, column in (("state", Adjustment.state), ("contract", Adjustment.contract)):
         if name in filters:
             statement = statement.where(column == filters[name])
-    part = narrowing.page(db, statement, [Adjustment.id], wanted)
+    part = wanted.page_of(db, statement, key=[Adjustment.id])
     return Slice([AdjustmentRow(*row) for row in part.rows], part.next)
 
 
@@ -203,5 +203,5 @@ def remainders(db: Session, wanted: Wanted) -> Slice[RemainderRow]:
         if name in filters:
             statement = statement.where(column == filters[name])
     key = [Remainder.stream_id, Remainder.contract, Remainder.dimension]
-    part = narrowing.page(db, statement, key, wanted)
+    part = wanted.page_of(db, statement, key=key)
     return Slice([RemainderRow(*row) for row in part.rows], part.next)

@@ -76,7 +76,7 @@ def unbilled(db: Session, wanted: Wanted) -> Slice[UnbilledRow]:
     found = totals.subquery()
     names = [found.c.subscription, found.c.dimension, found.c.stream]
     key = names if wanted.order.name == "subscription" else [found.c.amount, *names]
-    part = narrowing.page(db, select(*found.c), key, wanted)
+    part = wanted.page_of(db, select(*found.c), key=key)
     return Slice([UnbilledRow(*row) for row in part.rows], part.next)
 
 
@@ -121,5 +121,5 @@ def unbilled_parts(db: Session, wanted: Wanted) -> Slice[UnbilledPart]:
     ):
         if name in filters:
             statement = statement.where(column == filters[name])
-    part = narrowing.page(db, statement, [Part.id], wanted)
+    part = wanted.page_of(db, statement, key=[Part.id])
     return Slice([UnbilledPart(*row) for row in part.rows], part.next)
