@@ -8,18 +8,12 @@ no such table: the ratio says what the rows cost. Wanted: none over 300 ms.
 from __future__ import annotations
 
 import http.client
-import os
 import statistics
-import tempfile
 import time
-from contextlib import ExitStack
-from pathlib import Path
 
 import psycopg
 
-from portal import prepared, served
-from recoup import app
-from recoup.core.postgres import EmbeddedPostgres
+from portal import laid_out, served
 
 ROWS = 1_000_000
 HOURS, CONTRACTS, DIMENSIONS = 2_500, 80, 5
@@ -115,28 +109,20 @@ PAGES = (
 
 def main() -> None:
     """Measure, and print."""
-    with tempfile.TemporaryDirectory(prefix="recoup-bench-") as folder, ExitStack() as stack:
-        home = Path(folder)
-        postgres = stack.enter_context(EmbeddedPostgres(home / "postgres-home"))
-        roles = postgres.provision(database="bench")
-        environ = {
-            **os.environ,
-            "RECOUP_HOME": str(home),
-            "RECOUP_PORT": "0",
-            "DATABASE_URL": roles.app_url,
-            "DATABASE_OWNER_URL": roles.owner_url,
-        }
-        token = prepared(home, environ, app.Databases(roles.owner_url, roles.app_url))
-        lay_out(roles.owner_url)
-        where = stack.enter_context(served(home, environ))
-        floor = took(where, LIGHTEST, token)
-        print(
-            f"{ROWS:,} rows in each large table; milliseconds, median of {TIMES} (wanted: none over {WANTED})"
-        )
-        print(f"{floor:7.1f}          {LIGHTEST}")
-        for path in PAGES:
-            time_ = took(where, path, token)
-            print(f"{time_:7.1f}  {time_ / floor:6.1f} x  {path}{'   TOO SLOW' if time_ > WANTED else ''}")
+    with laid_out() as house:
+        lay_out(house.owner_url)
+        with served(house.home, house.environ) as where:
+            report(where, house.headers)
+
+
+def report(where: tuple[str, int], headers: dict[str, str]) -> None:
+    """Ask for every page, and print."""
+    floor = took(where, LIGHTEST, headers)
+    print(f"{ROWS:,} rows in each large table; milliseconds, median of {TIMES} (wanted: none over {WANTED})")
+    print(f"{floor:7.1f}          {LIGHTEST}")
+    for path in PAGES:
+        time_ = took(where, path, headers)
+        print(f"{time_:7.1f}  {time_ / floor:6.1f} x  {path}{'   TOO SLOW' if time_ > WANTED else ''}")
 
 
 def lay_out(owner_url: str) -> None:
@@ -147,13 +133,13 @@ def lay_out(owner_url: str) -> None:
             db.execute(statement, {"rows": ROWS} if "%(rows)s" in statement else None)
 
 
-def took(where: tuple[str, int], path: str, token: str) -> float:
+def took(where: tuple[str, int], path: str, headers: dict[str, str]) -> float:
     """Return the median of a page's time, once it was asked for."""
     times = []
     for _ in range(TIMES + 1):
         connection = http.client.HTTPConnection(*where, timeout=60)
         start = time.perf_counter()
-        connection.request("GET", path, headers={"Cookie": f"recoup={token}"})
+        connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         body = answer.read()
         times.append((time.perf_counter() - start) * 1_000)

@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import text
@@ -65,19 +66,9 @@ from (select n, now() - (:rows - n) * interval '1 minute' as at from generate_se
 
 def main() -> None:
     """Measure, and print."""
-    with tempfile.TemporaryDirectory(prefix="recoup-bench-") as folder, ExitStack() as stack:
-        home = Path(folder)
-        postgres = stack.enter_context(EmbeddedPostgres(home / "postgres-home"))
-        roles = postgres.provision(database="bench")
-        environ = {
-            **os.environ,
-            "RECOUP_HOME": str(home),
-            "RECOUP_PORT": "0",
-            "DATABASE_URL": roles.app_url,
-            "DATABASE_OWNER_URL": roles.owner_url,
-        }
-        token = prepared(home, environ, app.Databases(roles.owner_url, roles.app_url))
-        headers = {"Cookie": f"recoup={token}"}
+    with ExitStack() as stack:
+        house = stack.enter_context(laid_out())
+        home, environ, headers = house.home, house.environ, house.headers
         ours, floor = stack.enter_context(served(home, environ)), stack.enter_context(bare(home, environ))
         print(f"{RUNS:,} runs, {os.cpu_count()} cores, {CONNECTIONS} connections, median of {ROUNDS} rounds")
         ahead, behind = [], []
@@ -92,6 +83,34 @@ def main() -> None:
         for name, path in PAGES.items():
             times = steady(ours, path, headers)
             print(f"{name:22} {times[len(times) // 2]:7.1f}  {percentile(times, 99):7.1f}  {times[-1]:7.1f}")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A database with the runs in it, and an administrator who is signed in."""
+
+    home: Path
+    environ: dict[str, str]
+    owner_url: str
+    headers: dict[str, str]
+
+
+@contextmanager
+def laid_out() -> Iterator[House]:
+    """Lay out a house; everything of it is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="recoup-bench-") as folder:
+        home = Path(folder)
+        with EmbeddedPostgres(home / "postgres-home") as postgres:
+            roles = postgres.provision(database="bench")
+            environ = {
+                **os.environ,
+                "RECOUP_HOME": str(home),
+                "RECOUP_PORT": "0",
+                "DATABASE_URL": roles.app_url,
+                "DATABASE_OWNER_URL": roles.owner_url,
+            }
+            token = prepared(home, environ, app.Databases(roles.owner_url, roles.app_url))
+            yield House(home, environ, roles.owner_url, {"Cookie": f"recoup={token}"})
 
 
 def prepared(home: Path, environ: dict[str, str], databases: app.Databases) -> str:

@@ -56,7 +56,12 @@ class Report:
         waiting = sum(one.waiting for one in self.streams)
         text += f" {waiting} hours wait for the producer." if waiting else ""
         text += " ".join(f" {one.problem}" for one in self.streams if one.problem)
-        text += f" {self.for_a_person} things need a person." if self.for_a_person else ""
+        if self.for_a_person:
+            text += (
+                " 1 thing needs a person."
+                if self.for_a_person == 1
+                else f" {self.for_a_person} things need a person."
+            )
         return Outcome(text, needs_person=self.for_a_person > 0)
 
 
