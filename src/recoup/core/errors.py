@@ -76,6 +76,10 @@ class Misconfigured(RecoupError):
     exit_code = 78
 
 
+class NeedsReauthorisation(Misconfigured):
+    """What we were allowed to do elsewhere is over or was taken back: a person has to sign in there again."""
+
+
 class Unavailable(RecoupError):
     """Something outside did not answer, or is busy; trying again later may work.
 

@@ -155,3 +155,71 @@ class Channel(Protocol):
         Raise Refused or ChannelDown; any other exception means that nothing was sent, and is retried.
         """
         ...
+
+
+# ---------------------------------------------------------------- reports of rights claims
+
+
+@dataclass(frozen=True, slots=True)
+class ReportJob:
+    """What makes reports of one type for a content owner, day after day. ``expires`` where it will stop."""
+
+    id: str
+    report_type: str
+    """Such as ``content_owner_active_claims_a3``."""
+    created: datetime
+    expires: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A report that can be fetched: of the day from ``starts_at`` (inclusive) to ``ends_at``, made at ``made_at``.
+
+    A second one of the same day, made later, replaces the first.
+    """
+
+    id: str
+    job_id: str
+    starts_at: datetime
+    ends_at: datetime
+    made_at: datetime
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimNow:
+    """One rights claim as the platform has it now, and what happened to it there, oldest first."""
+
+    claim: Mapping[str, Any]
+    """As the platform answers it."""
+    events: tuple[Mapping[str, Any], ...]
+
+
+class ReportSource(Protocol):
+    """The platform's reports about the rights claims of content owners, named by their external ids.
+
+    Every method raises NeedsReauthorisation when a person has to sign in again, Unavailable when the platform does
+    not answer or is busy (after the adapter's own bounded retries; ``retry_after`` where it named a time), NotFound
+    for a job, report or claim that is not there, and Misconfigured for settings that cannot work. One source serves
+    any number of threads.
+    """
+
+    def jobs(self, owner: str) -> list[ReportJob]:
+        """Return the owner's jobs, those that the platform manages included."""
+        ...
+
+    def reports(self, owner: str, job_id: str, *, made_after: datetime | None) -> list[ReportFile]:
+        """Return every report that can be fetched and was made after an instant, oldest made first."""
+        ...
+
+    def body(self, owner: str, report: ReportFile) -> AbstractContextManager[Iterator[bytes]]:
+        """Open a report's bytes: a gzip file or plain text, whatever the headers said; transport packing is undone.
+
+        A body that breaks off, or ends before the length that was announced, raises Unavailable on the read that
+        notices; a page instead of a file does not get that far.
+        """
+        ...
+
+    def claim(self, owner: str, claim_id: str) -> ClaimNow:
+        """Ask for one claim as it is now. Raise Forbidden where the account may not use that part of the platform."""
+        ...

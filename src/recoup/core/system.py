@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from recoup.core.clock import Clock
 from recoup.core.parts import Parts
-from recoup.core.ports import BlobStore, Channel, OpenStore
+from recoup.core.ports import BlobStore, Channel, OpenStore, ReportSource
 from recoup.settings import Settings
 
 
@@ -27,6 +27,8 @@ class Ports:
     """Opens any other store by address, for instance the producer's bucket."""
     channels: Mapping[str, Channel]
     """The ways out of the house, by name."""
+    reports: ReportSource | None = None
+    """Where reports of rights claims come from; None where no content owner is set up."""
 
 
 class Alert(Protocol):
