@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import json
 import subprocess
 import sys
@@ -23,6 +25,7 @@ from support.house import MovableClock
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = date(2026, 11, 17)
 BODY = b"claim_id,views\nC1,7\n"
+BACK = "http://127.0.0.1:4321/back"
 
 
 @pytest.fixture
@@ -60,7 +63,8 @@ class Account:
 
     def reports(self, **query: str) -> list[dict[str, Any]]:
         """Return all reports of the claims job, page by page."""
-        path, found, token = f"/v1/jobs/{self.youtube.job().id}/reports", [], {}
+        path, token = f"/v1/jobs/{self.youtube.job().id}/reports", dict[str, str]()
+        found: list[dict[str, Any]] = []
         while True:
             answer = self.ask(path, **query, **token).json()
             found += answer.get("reports", [])
@@ -127,6 +131,85 @@ def test_no_secret_is_remembered(account: Account) -> None:
     remembered = repr(account.youtube.requests)
     assert account.youtube.refresh_token not in remembered
     assert "opaque" not in remembered
+
+
+def consent_query(youtube: YouTubeStandIn, **changes: str) -> dict[str, str]:
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(b"verifier").digest()).rstrip(b"=").decode()
+    return {
+        "client_id": youtube.client_id,
+        "redirect_uri": BACK,
+        "response_type": "code",
+        "scope": "a b",
+        "state": "s&t",
+        "access_type": "offline",
+        "prompt": "consent",
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    } | changes
+
+
+def code_given(account: Account, **changes: str) -> str:
+    answer = account.http.get("/auth", params=consent_query(account.youtube, **changes))
+    place = httpx2.URL(answer.headers["Location"])
+    assert (answer.status_code, str(place.copy_with(query=None)), place.params["state"]) == (302, BACK, "s&t")
+    return place.params["code"]
+
+
+def exchanged(account: Account, code: str, **changes: str) -> httpx2.Response:
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "client_id": account.youtube.client_id,
+        "client_secret": account.youtube.client_secret,
+        "redirect_uri": BACK,
+        "code_verifier": "verifier",
+    }
+    return account.http.post("/token", data=form | changes)
+
+
+def test_a_consent_gives_a_code_that_is_exchanged_once(account: Account) -> None:
+    code = code_given(account)
+    told = exchanged(account, code).json()
+    assert (told["refresh_token"], told["scope"]) == (account.youtube.refresh_token, "a b")
+    account.http.headers["Authorization"] = f"Bearer {told['access_token']}"
+    assert account.ask("/v1/jobs").status_code == 200
+    assert exchanged(account, code).json()["error"] == "invalid_grant"
+    assert "refresh_token" not in exchanged(account, code_given(account, prompt="none")).json()
+    assert code not in repr(account.youtube.requests)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"code_verifier": "another"}, "invalid_grant"),
+        ({"redirect_uri": "http://127.0.0.1:9/"}, "redirect_uri_mismatch"),
+        ({"client_secret": "wrong"}, "invalid_client"),
+    ],
+)
+def test_what_a_code_is_not_exchanged_for(account: Account, changes: dict[str, str], error: str) -> None:
+    assert exchanged(account, code_given(account), **changes).json()["error"] == error
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_id": "another"},
+        {"redirect_uri": "https://example.org/"},
+        {"response_type": "token"},
+        {"code_challenge_method": "plain"},
+    ],
+)
+def test_a_question_for_consent_that_google_refuses(account: Account, changes: dict[str, str]) -> None:
+    answer = account.http.get("/auth", params=consent_query(account.youtube, **changes))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "text/html")
+
+
+def test_a_person_may_say_no_or_leave_boxes_empty(account: Account) -> None:
+    account.youtube.ticked = "b"
+    assert exchanged(account, code_given(account)).json()["scope"] == "b"
+    account.youtube.consents = False
+    answer = account.http.get("/auth", params=consent_query(account.youtube))
+    assert httpx2.URL(answer.headers["Location"]).params["error"] == "access_denied"
 
 
 # ---------------------------------------------------------------- jobs
@@ -220,6 +303,36 @@ def test_bytes_travel_in_any_dress(account: Account, dress: Dress) -> None:
     assert account.http.get(told["downloadUrl"].partition("?")[0]).status_code == 404
     del account.http.headers["Authorization"]
     assert account.http.get(told["downloadUrl"]).status_code == 401
+
+
+# ---------------------------------------------------------------- single claims
+
+
+def test_claims_are_told_with_their_history(account: Account) -> None:
+    claims, history = "/youtube/partner/v1/claims", "/youtube/partner/v1/claimHistory"
+    assert "items" not in account.ask(claims, id="C1").json()
+    account.youtube.set_claim({"id": "C1", "status": "active"}, [{"type": "claim_create"}])
+    account.youtube.set_claim({"id": "C2"})
+    account.youtube.set_claim({"id": "C3"}, owner="B" * 22)
+    found = account.ask(claims, id="C1,C2,C3").json()
+    assert (found["kind"], [one["id"] for one in found["items"]]) == (
+        "youtubePartner#claimList",
+        ["C1", "C2"],
+    )
+    assert account.ask(f"{history}/C1").json()["event"] == [{"type": "claim_create"}]
+    assert "event" not in account.ask(f"{history}/C2").json()
+    assert account.ask(f"{history}/C3").status_code == 404
+    assert account.ask("/youtube/partner/v1/assets").status_code == 404
+
+
+def test_claims_are_told_to_partners_only(account: Account) -> None:
+    account.youtube.set_claim({"id": "C1"})
+    account.youtube.is_partner = False
+    for path in ("claims", "claimHistory/C1"):
+        answer = account.ask(f"/youtube/partner/v1/{path}", id="C1")
+        assert (answer.status_code, answer.json()["error"]["errors"][0]["reason"]) == (403, "forbidden")
+    account.youtube.is_partner = True
+    assert account.ask("/youtube/partner/v1/claims", onBehalfOfContentOwner="").status_code == 403
 
 
 # ---------------------------------------------------------------- what goes wrong

@@ -1,28 +1,25 @@
-"""A stand-in for the YouTube Reporting API and for Google's token endpoint, on loopback.
+"""A stand-in for YouTube's Reporting API, its Content ID API, and Google's sign-in, on loopback.
 
 ``with YouTubeStandIn() as youtube:`` in a test; ``youtube.publish(...)`` puts a report into a job. It keeps the rules
 that are public (developers.google.com/youtube/reporting): every call names a content owner, system-managed jobs are
 there for each and are listed only when asked for, empty lists are left out of an answer, reports are listed by when
-they were made, and go after 60 days (historical ones after 30). Addresses of reports need the same token.
+they were made, and go after 60 days (historical ones after 30). Addresses of reports need the same token. Single
+claims (``youtube.set_claim(...)``) are told to CMS partners only.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar, Self
-from urllib.parse import parse_qsl
 
 from recoup.core.clock import Clock, parse_instant, utc_now
 from recoup.core.errors import Invalid
 from recoup.sandbox.claim_reports import CLAIM_COLUMNS, MUSIC_ASSET_COLUMNS, ClaimsWorld, csv_of
 from recoup.sandbox.faults import COMMON_FAULTS, Answer, Asked, Fault, json_answer
-from recoup.sandbox.http import StandIn
-from recoup.sandbox.issued_tokens import IssuedTokens
 from recoup.sandbox.youtube_answers import (
     instant,
     invalid,
@@ -30,11 +27,11 @@ from recoup.sandbox.youtube_answers import (
     not_found,
     page,
     quota,
-    refused,
     truncated,
     unauthenticated,
     unauthorised,
 )
+from recoup.sandbox.youtube_claims import PARTNER_PATH, Claims
 from recoup.sandbox.youtube_reports import (
     ASSETS,
     CLAIMS,
@@ -47,9 +44,9 @@ from recoup.sandbox.youtube_reports import (
     Report,
     Shelf,
 )
+from recoup.sandbox.youtube_sign_in import GoogleSignIn, bearer
 
 MOST_PER_PAGE = 50
-ISSUER = "token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +60,12 @@ class Request:
     fault: str | None
 
 
-class YouTubeStandIn(StandIn):
-    """The Reporting API and the token endpoint on loopback.
+class YouTubeStandIn(GoogleSignIn):
+    """The Reporting API, the Content ID API and the sign-in on loopback.
 
     ``owners`` are the content owners that the account may act for. All of what is set here may be changed while it
-    runs: ``granted`` False turns every refresh away with ``invalid_grant``.
+    runs: ``granted`` False turns every refresh away with ``invalid_grant``, ``is_partner`` False every question for a
+    single claim.
     """
 
     faults: ClassVar[Mapping[str, Callable[..., Fault]]] = {
@@ -91,13 +89,18 @@ class YouTubeStandIn(StandIn):
         page_size: int = MOST_PER_PAGE,
         seed: int = 0,
     ) -> None:
-        super().__init__(port=port)
-        self.clock, self.owners = clock, owners
-        self.client_id, self.client_secret, self.refresh_token = client_id, client_secret, refresh_token
-        self.token_life, self.page_size, self.granted = token_life, page_size, True
-        self._lock = threading.Lock()
-        self._tokens = IssuedTokens(seed)
+        super().__init__(
+            port=port,
+            clock=clock,
+            client_id=client_id,
+            client_secret=client_secret,
+            refresh_token=refresh_token,
+            token_life=token_life,
+            seed=seed,
+        )
+        self.owners, self.page_size, self.is_partner = owners, page_size, True
         self._shelf = Shelf(owners, born=clock() - timedelta(days=400))
+        self._claims = Claims()
         self._requests: list[Request] = []
 
     # What tests do and read
@@ -109,19 +112,9 @@ class YouTubeStandIn(StandIn):
             return list(self._requests)
 
     @property
-    def token_url(self) -> str:
-        """The address of the token endpoint."""
-        return f"{self.url}/{ISSUER}"
-
-    def credentials(self) -> dict[str, object]:
-        """Return what a file of an authorised user holds (google-auth)."""
-        return {
-            "type": "authorized_user",
-            "refresh_token": self.refresh_token,
-            "token_uri": self.token_url,
-            "client_id": self.client_id,
-            "client_secret": self.client_secret,
-        }
+    def partner_url(self) -> str:
+        """The address of the Content ID API."""
+        return f"{self.url}/{PARTNER_PATH}"
 
     def job(self, kind: str = CLAIMS, *, owner: str = OWNER) -> Job:
         """Return the job of a report type."""
@@ -144,26 +137,30 @@ class YouTubeStandIn(StandIn):
         with self._lock:
             return self._shelf.put(self._shelf.job(owner, kind), day, made)
 
-    def revoke_tokens(self) -> None:
-        """End every access token that was issued so far."""
+    def set_claim(
+        self, claim: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = (), *, owner: str = OWNER
+    ) -> None:
+        """Let a claim be as given, ``id`` among its fields, with what happened to it."""
         with self._lock:
-            self._tokens.revoke()
+            self._claims.put(owner, claim, events)
 
     # The protocol
 
     def handle(self, asked: Asked) -> Answer:
         """Answer as Google does."""
         parts = asked.path.strip("/").split("/")
-        if (asked.method, parts) == ("POST", [ISSUER]):
-            return self._token(asked)
+        if (answer := self.signs_in(asked)) is not None:
+            return answer
         with self._lock:
-            if self._tokens.number_of(_bearer(asked), self.clock()) is None:
+            if self._tokens.number_of(bearer(asked), self.clock()) is None:
                 return unauthenticated()
             if asked.method == "GET" and parts[:2] == ["v1", "media"]:
                 return self._media(asked, parts[2:])
             owner = asked.query.get("onBehalfOfContentOwner", "")
             if owner not in self.owners:
                 return no_permission().answer or Answer(403)
+            if asked.method == "GET" and asked.path.startswith(f"/{PARTNER_PATH}/"):
+                return self._claims.told(asked, owner, is_partner=self.is_partner)
             return self._route(asked, owner, parts)
 
     def _route(self, asked: Asked, owner: str, parts: Sequence[str]) -> Answer:
@@ -186,28 +183,6 @@ class YouTubeStandIn(StandIn):
         status, name = answer.status if answer else None, fault.name if fault else None
         with self._lock:
             self._requests.append(Request(asked.method, asked.path, asked.query, status, name))
-
-    def _token(self, asked: Asked) -> Answer:
-        given = dict(parse_qsl(asked.body.decode("utf-8", "replace")))
-        if (given.get("client_id"), given.get("client_secret")) != (self.client_id, self.client_secret):
-            return refused(401, "invalid_client", "The OAuth client was not found.")
-        if given.get("grant_type") != "refresh_token":
-            return refused(400, "unsupported_grant_type", "Invalid grant_type.")
-        if not self.granted or given.get("refresh_token") != self.refresh_token:
-            return refused(400, "invalid_grant", "Token has been expired or revoked.")
-        with self._lock:
-            token = self._tokens.issue(
-                self.client_id, self.clock(), stated_life=self.token_life, jwt_life=None
-            )
-        return json_answer(
-            200,
-            {
-                "access_token": token,
-                "expires_in": int(self.token_life.total_seconds()),
-                "scope": "https://www.googleapis.com/auth/yt-analytics.readonly",
-                "token_type": "Bearer",
-            },
-        )
 
     def _jobs_told(self, asked: Asked, owner: str) -> list[dict[str, Any]]:
         found = self._shelf.jobs_of(owner, with_system=_yes(asked, "includeSystemManaged"))
@@ -309,11 +284,6 @@ def _job_told(job: Job) -> dict[str, Any]:
 
 def _yes(asked: Asked, name: str) -> bool:
     return asked.query.get(name, "").lower() == "true"
-
-
-def _bearer(asked: Asked) -> str:
-    scheme, _, token = asked.headers.get("authorization", "").partition(" ")
-    return token if scheme.lower() == "bearer" else ""
 
 
 def main() -> None:
