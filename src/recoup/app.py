@@ -17,10 +17,15 @@ from sqlalchemy.orm import Session, sessionmaker
 from recoup.adapters.clazar import ClazarChannel
 from recoup.adapters.clazar_token import ClazarSettings
 from recoup.adapters.mail import MailChannel
+from recoup.adapters.secrets_manager import SecretsManager
 from recoup.adapters.smtp import SmtpSettings
 from recoup.adapters.stores import open_store
+from recoup.adapters.youtube import YouTubeReports
+from recoup.adapters.youtube_secrets import OwnerCredentials
 from recoup.areas.metering.area import AREA as METERING
 from recoup.areas.metering.settings import MeteringSettings
+from recoup.areas.rights.area import AREA as RIGHTS
+from recoup.areas.rights.settings import RightsSettings, owners_of
 from recoup.core.clock import Clock, utc_now
 from recoup.core.db import connect, one_by_one, session_factory, wait_until_ready
 from recoup.core.errors import Misconfigured
@@ -51,7 +56,7 @@ from recoup.settings import Settings, SettingsError, load
 from recoup.web import keys
 from recoup.web.area import Area
 
-AREAS: tuple[Area, ...] = (METERING,)
+AREAS: tuple[Area, ...] = (RIGHTS, METERING)
 OFFICE: tuple[Area, ...] = (JOURNAL, OWED, FILES, CONTROLS, OUTBOX, MESSAGES, PEOPLE, JOBS, SETUP, DESK)
 ALL = OFFICE + AREAS
 
@@ -116,7 +121,8 @@ def composed(
         visits = AccessLog(session_factory(engine), settings.home)
         stack.callback(visits.close)
         system = _system(settings, databases, engine, clock=clock, channels=channels, visits=visits)
-        for channel in system.ports.channels.values() if channels is None else ():
+        opened = [*(system.ports.channels.values() if channels is None else ()), system.ports.reports]
+        for channel in opened:
             if close := getattr(channel, "close", None):  # one that keeps connections open
                 stack.callback(close)
         with system.sessions.begin() as db:
@@ -142,6 +148,7 @@ def _system(
             files=open_store(_files_address(settings)),
             open_store=open_store,
             channels=_channels(settings, sessions, clock) if channels is None else channels,
+            reports=_reports(settings, clock),
         ),
         parts=merged(ALL),
         worker=worker_name(),
@@ -189,6 +196,27 @@ def _channels(settings: Settings, sessions: sessionmaker[Session], clock: Clock)
             now=clock,
         )
     return channels
+
+
+def _reports(settings: Settings, clock: Clock) -> YouTubeReports | None:
+    rights = settings.section("rights", RightsSettings)
+    places = {owner.id: owner.credentials for owner in owners_of(rights)}
+    if not places:
+        return None
+    secrets = (
+        SecretsManager(rights.secrets_region, rights.secrets_prefix, now=clock)
+        if rights.secrets_region
+        else None
+    )
+    credentials = OwnerCredentials(
+        places.get,
+        folder=settings.home / "secrets",
+        token=rights.token.get_secret_value() if rights.token else None,
+        secrets=secrets,
+    )
+    return YouTubeReports(
+        credentials, now=clock, reporting_url=rights.reporting_url, partner_url=rights.partner_url
+    )
 
 
 def _mail(settings: Settings, sessions: sessionmaker[Session]) -> SmtpSettings | None:

@@ -121,6 +121,11 @@ class YouTubeStandIn(GoogleSignIn):
         with self._lock:
             return self._shelf.job(owner, kind)
 
+    def forget_reports(self) -> None:
+        """Let no report be there any more."""
+        with self._lock:
+            self._shelf.reports.clear()
+
     def publish(
         self,
         day: date,

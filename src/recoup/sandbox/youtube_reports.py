@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -83,6 +84,7 @@ class Shelf:
     def __init__(self, owners: Sequence[str], *, born: datetime) -> None:
         self.jobs: dict[str, Job] = {}
         self.reports: dict[str, Report] = {}
+        self._made = itertools.count(1_001)
         for owner in owners:
             for kind in SYSTEM_TYPES:
                 self.add_job(owner, kind, "", created=born, is_system=True)
@@ -109,7 +111,7 @@ class Shelf:
         start, end = (
             datetime.combine(one, time(), PACIFIC).astimezone(UTC) for one in (day, day + timedelta(days=1))
         )
-        report = Report(str(len(self.reports) + 1_001), job, start, end, made)
+        report = Report(str(next(self._made)), job, start, end, made)
         self.reports[report.id] = report
         return report
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -19,6 +19,12 @@ LONGEST_SUBJECT = 200
 LONGEST_TITLE = 120
 LONGEST_TEXT = 4_000
 LONGEST_NAME = 100
+LONGEST_FILE_NAME = 120
+LONGEST_ENDING = 12
+MOST_FILES = 50
+LARGEST_FILES = 25_000_000
+"""Bytes of all files of a message together; in the mail they take a third more."""
+UNNAMED = "file"
 
 # RFC 5321, 4.5.3.1: 64 octets before the @, 255 behind it; a path of 256 with its brackets.
 _LOCAL_PART = re.compile(
@@ -30,6 +36,9 @@ _DOMAIN = re.compile(
 _LONGEST_ADDRESS = 254
 _MAILBOX = re.compile(r"(?P<name>[^<>\"\\]*)<(?P<address>[^<>]*)>")
 _UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_WORD = r"[A-Za-z0-9!#$&^_.+-]{1,80}"
+_MEDIA_TYPE = re.compile(rf"({_WORD})/({_WORD})((?:; ?{_WORD}={_WORD})*)")
+_OF_OTHER_PARTS = frozenset({"multipart", "message"})
 _MARK = "margin:0;padding:10px;background-color:#fdf0d5;color:#6b4400;font:14px/20px sans-serif;text-align:center;"
 _POLICY = SMTP.clone(cte_type="7bit")
 _LAST_UNIT_SHOWN = timedelta(hours=1)
@@ -52,6 +61,16 @@ class Rendered:
     subject: str
     text: str
     html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message; its bytes arrive as they are."""
+
+    name: str
+    media_type: str
+    """Such as ``text/csv; charset=utf-8``."""
+    body: bytes = field(repr=False)
 
 
 def address(text: str) -> Address:
@@ -103,11 +122,20 @@ def is_web_address(link: str) -> bool:
     return re.fullmatch(r"https?://[!-~]+", link) is not None
 
 
-def compose(rendered: Rendered, *, key: str, sender: Address, to: Address, now: datetime) -> bytes:
-    """Return the message as bytes (RFC 5322, multipart/alternative); the same arguments give the same bytes.
+def compose(
+    rendered: Rendered,
+    *,
+    key: str,
+    sender: Address,
+    to: Address,
+    now: datetime,
+    attachments: Sequence[Attachment] = (),
+) -> bytes:
+    """Return the message as bytes (RFC 5322); the same arguments give the same bytes.
 
-    The Message-ID is made of ``key``, so a mail server that sees the same message twice can tell. Both bodies are
-    quoted-printable, in which no line can look like the boundary.
+    It is multipart/alternative, within multipart/mixed where files go with it. The Message-ID is made of ``key``, so a
+    mail server that sees the same message twice can tell. Both bodies are quoted-printable and files are base64, in
+    which no line can look like a boundary. Raise Invalid for files that are too many, too large, or of no media type.
     """
     name = hashlib.sha256(key.encode()).hexdigest()[:40]
     message = EmailMessage(policy=_POLICY)
@@ -121,7 +149,23 @@ def compose(rendered: Rendered, *, key: str, sender: Address, to: Address, now: 
     message.set_content(_sendable(rendered.text), cte="quoted-printable")
     message.add_alternative(_sendable(rendered.html), subtype="html", cte="quoted-printable")
     message.set_boundary(f"=_{name}")
+    if attachments:
+        message.make_mixed(boundary=f"=_files_{name}")
+        _attach(message, attachments)
     return message.as_bytes()
+
+
+def file_name(text: str) -> str:
+    """Make the name of a file of any text: no folder, nothing invisible, at most 120 characters, its ending kept."""
+    last = re.split(r"[/\\]", text)[-1]
+    visible = "".join(char if char.isprintable() else " " for char in last)
+    name = " ".join(visible.split()).strip(" .") or UNNAMED
+    if len(name) <= LONGEST_FILE_NAME:
+        return name
+    stem, dot, ending = name.rpartition(".")
+    if not stem or len(ending) > LONGEST_ENDING:
+        return name[:LONGEST_FILE_NAME].rstrip(" .")
+    return stem[: LONGEST_FILE_NAME - len(dot + ending)].rstrip(" .") + dot + ending
 
 
 def alert_key(key: str, *, to: Address, now: datetime) -> str:
@@ -167,6 +211,30 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "one_line": one_line,
 }
 TESTS: Mapping[str, Callable[..., bool]] = {"web_address": is_web_address}
+
+
+def _attach(message: EmailMessage, attachments: Sequence[Attachment]) -> None:
+    size = sum(len(one.body) for one in attachments)
+    if len(attachments) > MOST_FILES or size > LARGEST_FILES:
+        raise Invalid(
+            f"{len(attachments)} files of {size:,} bytes cannot go with a message.",
+            fix=f"Send at most {MOST_FILES} files of {LARGEST_FILES:,} bytes together, or a link to them.",
+        )
+    for one in attachments:
+        read = _MEDIA_TYPE.fullmatch(one.media_type)
+        if read is None or read[1].lower() in _OF_OTHER_PARTS:
+            raise Invalid(
+                f"{one.media_type[:80]!r} is not a file's media type.",
+                fix="Write it like text/csv, or application/octet-stream.",
+            )
+        pairs = (part.strip().partition("=") for part in read[3].split(";")[1:])
+        message.add_attachment(
+            one.body,
+            maintype=read[1],
+            subtype=read[2],
+            params={word: value for word, _, value in pairs},
+            filename=file_name(one.name),
+        )
 
 
 def _sendable(text: str) -> str:

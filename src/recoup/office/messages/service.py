@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -46,21 +46,26 @@ def send(
     now: datetime,
     hidden: Hidden | None = None,
     kind: str | None = None,
+    attachments: Sequence[rules.Attachment] = (),
 ) -> UUID:
     """Render ``template`` and plan the message in the caller's transaction; return the delivery's id.
 
     One message leaves per ``key``: the first that was planned stands, whatever a later one would say; for another
     recipient the key is a Conflict. Raise Invalid when an address cannot be written to, the subject is no line,
-    or the context lacks what the template names. ``hidden`` is what the outbox keeps sealed and shows as dots;
-    ``kind`` is another kind of delivery, for a part that takes a last look of its own.
+    the context lacks what the template names, or the files are too large. ``hidden`` is what the outbox keeps sealed
+    and shows as dots; ``kind`` is another kind of delivery, for a part that takes a last look of its own.
     """
+    if hidden and attachments:
+        raise ValueError("a message with a secret carries no files: nothing could be shown of them")
     recipient, author = rules.address(to), rules.mailbox(outgoing.author(db, sender))
     planned = _planned(db, key)
     if planned is not None:
         if planned.headers["to"] != recipient.addr_spec:
             raise Conflict(f"Message {key} was planned before, to {planned.headers['to']}.")
         return planned.id
-    compose = functools.partial(rules.compose, key=key, sender=author, to=recipient, now=now)
+    compose = functools.partial(
+        rules.compose, key=key, sender=author, to=recipient, now=now, attachments=attachments
+    )
     shown = {**context, **dict.fromkeys(hidden.context, DOTS)} if hidden else context
     secret = {**context, **hidden.context} if hidden else None
     version, rendered, sealed_too = wording.rendered(db, template, shown, secret=secret, now=now)
@@ -101,6 +106,7 @@ def send(
         key=key,
         template=template,
         to=recipient.addr_spec,
+        **({"files": [rules.file_name(one.name) for one in attachments]} if attachments else {}),
     )
     return delivery_id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -15,18 +16,29 @@ LARGEST_SHOWN = 200_000
 """Characters of a text that a page shows; the rest is in the download."""
 MOST_HEADERS = 40
 MOST_FACTS = 200
+MOST_FILES = 100
+LONGEST_FILE_NAME = 200
 DEEPEST = 6
 MOST_COLUMNS = 10
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
 @dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file that goes with a mail: what it is called there, and how many bytes it has."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail: its headers, and its body in both forms where it has them."""
+    """A mail: its headers, its body in both forms where it has them, and the files that go with it."""
 
     headers: Sequence[tuple[str, str]]
     text: str
     html: str
+    files: Sequence[AttachedFile] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +76,7 @@ def mail_of(payload: bytes) -> Mail | None:
         if not isinstance(message, EmailMessage):  # pragma: no cover - the policy makes no other
             return None
         headers = [(name, str(value)) for name, value in message.items()][:MOST_HEADERS]
-        return Mail(headers, _part(message, "plain"), _part(message, "html"))
+        return Mail(headers, _part(message, "plain"), _part(message, "html"), _files(message))
     except (ValueError, LookupError, AttributeError, TypeError):  # what the library raises on malformed mails
         return None
 
@@ -73,6 +85,30 @@ def _part(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
     content = part.get_content() if part is not None else ""
     return content if isinstance(content, str) else ""
+
+
+def _files(message: EmailMessage) -> list[AttachedFile]:
+    found: list[AttachedFile] = []
+    try:
+        for part in itertools.islice(message.iter_attachments(), MOST_FILES):
+            content = part.get_payload(decode=True)
+            size = (
+                len(content) if isinstance(content, bytes) else len(part.as_bytes())
+            )  # a mail within the mail
+            found.append(AttachedFile(_visible(part.get_filename() or "") or "without a name", size))
+    except (
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+    ):  # as above; what can be read of the mail is shown
+        return found
+    return found
+
+
+def _visible(name: str) -> str:
+    shown = name[:LONGEST_FILE_NAME]
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
 
 
 def is_json(text: str) -> bool:

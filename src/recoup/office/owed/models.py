@@ -14,7 +14,8 @@ from recoup.core.db import Base
 class OwedItem(Base):
     """A sum, a party, a state, a lapse date; ``key`` is the area's own name for it, ``link`` leads back there.
 
-    ``amount_minor`` counts minor units of ``currency`` (ISO 4217); both are empty where no price is known.
+    ``amount_minor`` counts minor units of ``currency`` (ISO 4217); both are empty where no price is known. ``weight``
+    then says how much it matters, counted in ``weight_unit``, such as views.
     """
 
     __tablename__ = "owed_items"
@@ -22,6 +23,7 @@ class OwedItem(Base):
         CheckConstraint("state in ('open', 'settled', 'lapsed')", name="state"),
         CheckConstraint("(amount_minor is null) = (currency is null)", name="amount_with_currency"),
         CheckConstraint("amount_minor >= 0", name="amount_not_negative"),
+        CheckConstraint("(weight is null) = (weight_unit is null)", name="weight_with_unit"),
         CheckConstraint("(state = 'open') = (ended_at is null)", name="ended"),
         Index("ix_owed_items_open_lapse", "lapses_at", postgresql_where="state = 'open'"),
         Index(
@@ -37,6 +39,8 @@ class OwedItem(Base):
     link: Mapped[str]
     amount_minor: Mapped[int | None]
     currency: Mapped[str | None]
+    weight: Mapped[int | None]
+    weight_unit: Mapped[str | None]
     state: Mapped[str]
     lapses_at: Mapped[datetime | None]
     opened_at: Mapped[datetime]

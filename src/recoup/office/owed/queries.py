@@ -117,3 +117,11 @@ def sums(db: Session, *, lapses_before: datetime | None = None) -> Sums:
         unpriced=sum(count for currency, count, _ in rows if currency is None),
         minor_by_currency={currency: int(minor) for currency, _, minor in rows if currency is not None},
     )
+
+
+def open_keys(db: Session, prefix: str) -> Sequence[str]:
+    """Return the keys of open items that begin with ``prefix``."""
+    statement = select(OwedItem.key).where(OwedItem.state == "open")
+    return db.scalars(
+        statement.where(OwedItem.key.startswith(prefix, autoescape=True)).order_by(OwedItem.key)
+    ).all()

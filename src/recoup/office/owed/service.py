@@ -17,16 +17,18 @@ from recoup.office.owed.models import OwedItem
 _PUT = text(
     """
     insert into owed_items
-        (id, key, area, party, title, link, amount_minor, currency, lapses_at, state, opened_at)
+        (id, key, area, party, title, link, amount_minor, currency, weight, weight_unit, lapses_at, state, opened_at)
     select item.*, 'open', :now
     from unnest(
         cast(:ids as uuid[]), cast(:keys as text[]), cast(:areas as text[]), cast(:parties as text[]),
         cast(:titles as text[]), cast(:links as text[]), cast(:amounts as bigint[]),
-        cast(:currencies as text[]), cast(:lapses as timestamptz[])
+        cast(:currencies as text[]), cast(:weights as bigint[]), cast(:units as text[]),
+        cast(:lapses as timestamptz[])
     ) as item
     on conflict (key) do update set
         party = excluded.party, title = excluded.title, link = excluded.link,
-        amount_minor = excluded.amount_minor, currency = excluded.currency, lapses_at = excluded.lapses_at,
+        amount_minor = excluded.amount_minor, currency = excluded.currency, weight = excluded.weight,
+        weight_unit = excluded.weight_unit, lapses_at = excluded.lapses_at,
         state = excluded.state, ended_at = null, reason = null
     """
 )
@@ -34,7 +36,10 @@ _PUT = text(
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """What is owed: ``key`` is the area's own name for it, ``link`` leads back there, ``amount`` where it is known."""
+    """What is owed: ``key`` is the area's own name for it, ``link`` leads back there, ``amount`` where it is known.
+
+    ``weight`` says how much it matters where no price is known: a count and its unit, ``(51_000, "views")``.
+    """
 
     key: str
     area: str
@@ -43,6 +48,7 @@ class Owed:
     link: str
     amount: Money | None
     lapses_at: datetime | None
+    weight: tuple[int, str] | None = None
 
 
 def put(db: Session, item: Owed, *, now: datetime) -> None:
@@ -63,6 +69,8 @@ def put_all(db: Session, items: Sequence[Owed], *, now: datetime) -> None:
         "links": [item.link for item in items],
         "amounts": [item.amount.minor if item.amount else None for item in items],
         "currencies": [item.amount.currency if item.amount else None for item in items],
+        "weights": [item.weight[0] if item.weight else None for item in items],
+        "units": [item.weight[1] if item.weight else None for item in items],
         "lapses": [item.lapses_at for item in items],
     }
     db.execute(_PUT, columns | {"now": now})

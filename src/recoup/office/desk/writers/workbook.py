@@ -31,6 +31,9 @@ LOOKED_AT = 200
 """Rows that widths are taken from."""
 NARROWEST, WIDEST = 8, 60
 INSTANT_WIDTH = 19
+UNNAMED = "Sheet"
+RESERVED = "history"
+"""The name of no sheet: Excel keeps it for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,15 @@ class Written:
 
     sheets: int
     cut: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One list of a workbook, which starts on a sheet of its own. The rows are read once, when their turn comes."""
+
+    title: str
+    fields: Sequence[Field]
+    rows: Iterable[Sequence[Any]]
 
 
 def write(
@@ -50,7 +62,17 @@ def write(
     zone: str,
     most_rows: int = MOST_SHEET_ROWS,
 ) -> Written:
-    """Write rows into as many sheets as they need, titles on each; temporary files lie beside ``path``."""
+    """Write one list; else as ``write_book``."""
+    return write_book(path, [Part(title, fields, rows)], zone=zone, most_rows=most_rows)
+
+
+def write_book(path: Path, parts: Sequence[Part], *, zone: str, most_rows: int = MOST_SHEET_ROWS) -> Written:
+    """Write each part into as many sheets as it needs, titles on each; a part without rows has a sheet of titles.
+
+    Temporary files lie beside ``path``; where the rows fail, no file is left.
+    """
+    if not parts:
+        raise ValueError("a workbook has at least one part")
     options = {
         "constant_memory": True,  # rows go to disk as they come
         "tmpdir": str(path.parent),
@@ -58,26 +80,37 @@ def write(
         "strings_to_urls": False,
         "strings_to_numbers": False,
     }
-    coming = iter(rows)
+    try:
+        with xlsxwriter.Workbook(str(path), options) as book:  # closing removes the temporary files
+            names = _Names()
+            written = [_write_part(book, part, names, zone=zone, most_rows=most_rows) for part in parts]
+    except BaseException:
+        path.unlink(missing_ok=True)  # it would open, and look whole
+        raise
+    return Written(sum(one.sheets for one in written), sum(one.cut for one in written))
+
+
+def _write_part(
+    book: xlsxwriter.Workbook, part: Part, names: _Names, *, zone: str, most_rows: int
+) -> Written:
+    coming = iter(part.rows)
     first = list(itertools.islice(coming, LOOKED_AT))
-    everything = itertools.chain(first, coming)
-    with xlsxwriter.Workbook(str(path), options) as book:
-        pen = _Pen(book, fields, zone=zone)
-        widths = pen.widths(first)
-        sheets = 0
-        for part in _parts(everything, most_rows - 1):
-            sheets += 1
-            sheet = book.add_worksheet(rules.sheet_name(title, sheets))
-            pen.begin(sheet, widths)
-            last = 0
-            for number, row in enumerate(part, start=1):
-                pen.row(sheet, number, row)
-                last = number
-            sheet.autofilter(0, 0, last, len(fields) - 1)
-        return Written(sheets, pen.cut)
+    pen = _Pen(book, part.fields, zone=zone)
+    widths = pen.widths(first)
+    sheets = 0
+    for run in _runs(itertools.chain(first, coming), most_rows - 1):
+        sheets += 1
+        sheet = book.add_worksheet(names.new(part.title, sheets))
+        pen.begin(sheet, widths)
+        last = 0
+        for number, row in enumerate(run, start=1):
+            pen.row(sheet, number, row)
+            last = number
+        sheet.autofilter(0, 0, last, len(part.fields) - 1)
+    return Written(sheets, pen.cut)
 
 
-def _parts(rows: Iterator[Sequence[Any]], most: int) -> Iterator[Iterator[Sequence[Any]]]:
+def _runs(rows: Iterator[Sequence[Any]], most: int) -> Iterator[Iterator[Sequence[Any]]]:
     """Yield runs of at most ``most`` rows, each to be used up before the next; an empty one where there are none."""
     start: list[Sequence[Any]] = []
     while True:
@@ -85,6 +118,24 @@ def _parts(rows: Iterator[Sequence[Any]], most: int) -> Iterator[Iterator[Sequen
         start = list(itertools.islice(rows, 1))
         if not start:
             return
+
+
+class _Names:
+    """Names of sheets, no two alike in a workbook, which takes capitals for small letters."""
+
+    def __init__(self) -> None:
+        self._taken = {RESERVED}
+
+    def new(self, title: str, number: int) -> str:
+        """Return a name for the ``number``th sheet of a part; where another part has it, the next number that is free.
+
+        Characters that count twice in a workbook's limit (such as emoji), or that nobody sees, are replaced.
+        """
+        fit = "".join(char if char.isprintable() and char <= "\uffff" else "_" for char in title)
+        wanted = (rules.sheet_name(fit.strip() or UNNAMED, free) for free in itertools.count(number))
+        name = next(one for one in wanted if one.casefold() not in self._taken)
+        self._taken.add(name.casefold())
+        return name
 
 
 class _Pen:

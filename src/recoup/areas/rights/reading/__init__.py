@@ -1,0 +1,1 @@
+"""Reading reports: from packed bytes to rows that differ, in bounded memory."""

@@ -1,0 +1,274 @@
+"""Comparing a report with the snapshot before it: which rows differ, what is gone, which counters moved.
+
+Every row becomes a fingerprint of its compared cells, in one scan. Only rows whose fingerprint is another are ever
+parsed, so that what a comparison costs hardly depends on how wide reports are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from recoup.areas.rights.reading import trouble
+from recoup.areas.rights.reading.engine import VERSION, Bounds, csv_of, engine, literal, name, scan
+from recoup.areas.rights.reading.picking import picked
+from recoup.areas.rights.reading.unpacking import Plain
+from recoup.areas.rights.rules import layouts
+from recoup.areas.rights.rules.layouts import Layout
+from recoup.core.errors import Invalid, Unavailable
+
+AT_ONCE = 10_000
+"""Rows that are handed on together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How reports are compared: columns that are left out, and how many digits of a counter are kept."""
+
+    folded: tuple[str, ...] = layouts.FOLDED
+    digits: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The snapshot before, as fingerprints that its own comparison left behind."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The snapshot before, as the history tells it: a CSV file without a header, of key, counter and these columns."""
+
+    path: Path
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that differs: its cells by the sorted names of the columns, and its counter as it is.
+
+    ``is_recast``: nothing that both snapshots have differs, only columns that came or went.
+    """
+
+    key: str
+    cells: list[str]
+    count: int
+    is_new: bool
+    is_recast: bool
+
+
+class Found:
+    """What a comparison found. Iterators may be used once each, in any order, while the comparison is open."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        plain: Plain,
+        layout: Layout,
+        *,
+        digits: int,
+        is_usual: bool,
+    ) -> None:
+        self._connection, self._plain, self._layout = connection, plain, layout
+        self._digits, self._is_usual = digits, is_usual
+        rows, things, views = connection.execute(
+            "select (select count(*) from now), count(*), coalesce(sum(exact), 0) from standing"
+        ).fetchall()[0]
+        self.rows: int = rows
+        """Rows of the report."""
+        self.things: int = things
+        """Claims or assets in it."""
+        self.views = int(views)
+        self.columns = tuple(sorted(plain.columns))
+
+    def differing(self) -> Iterator[list[Row]]:
+        """Yield what is new or differs, many at a time."""
+        cursor, places = (
+            self._connection.cursor().execute(f"select {what} from differing order by place")
+            for what in ("key, exact, is_new, is_recast", "place")
+        )
+        order = [self._plain.columns.index(one) for one in self.columns]
+        key = self._plain.columns.index(self._layout.key)
+        numbers = (place for some in _portions(places) for (place,) in some)
+        cut_out = picked(self._plain, numbers, by_line=self.rows == self._plain.lines - 1)
+        for batch in _portions(cursor):
+            rows = []
+            for known, count, is_new, is_recast in batch:
+                cells = next(cut_out, None)
+                if cells is None or cells[key] != known:
+                    raise Unavailable(
+                        f"{self._plain.path.name} changed while it was read.", fix="It is tried again."
+                    )
+                rows.append(Row(known, [cells[place] for place in order], count, is_new, is_recast))
+            yield rows
+
+    def gone(self) -> Iterator[list[str]]:
+        """Yield the keys that the snapshot before had and this one has not, many at a time."""
+        cursor = self._connection.cursor().execute(
+            "select key from before anti join standing using (key) order by key"
+        )
+        for batch in _portions(cursor):
+            yield [key for (key,) in batch]
+
+    def moved(self) -> Iterator[list[tuple[str, int]]]:
+        """Yield counters that moved in what does not differ otherwise: key and the rounded count."""
+        now = _rounded("n.exact", self._digits)
+        cursor = self._connection.cursor().execute(
+            f"select n.key, {now} from standing n join before b using (key) "
+            f"where {now} <> b.counted and n.place not in (select place from differing)"
+        )
+        yield from _portions(cursor)
+
+    def keep_fingerprints(self, path: Path) -> None:
+        """Write the fingerprints, for the next comparison; not after columns came or went, when these are of fewer."""
+        if not self._is_usual:
+            return
+        part = path.with_suffix(".part")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection.execute(
+            f"copy (select key, print, {_rounded('exact', self._digits)} as counted from standing) "
+            f"to {literal(str(part))} (format parquet, compression lz4_raw)"
+        )
+        part.replace(path)
+
+
+def _portions(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[Any]]:
+    while portion := cursor.fetchmany(AT_ONCE):
+        yield portion
+
+
+def fingerprints_path(folder: Path, report_id: str, columns: Sequence[str], terms: Terms) -> Path:
+    """Return where the fingerprints of a report are kept; what they depend on is part of the name."""
+    made_of = repr((VERSION, layouts.compared(columns, terms.folded), terms.digits))
+    return folder / f"{report_id}-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.parquet"
+
+
+@contextmanager
+def compared(
+    plain: Plain,
+    layout: Layout,
+    before: Kept | Told | None,
+    *,
+    terms: Terms,
+    work: Path,
+    bounds: Bounds,
+    name_told: str,
+) -> Iterator[Found]:
+    """Compare a report with the snapshot ``before`` (None: there is none).
+
+    Raise Invalid for a row that does not fit, naming the file as ``name_told`` and the line; temporary files lie in
+    ``work``. Unavailable when memory and disk do not suffice.
+    """
+    ours = layouts.compared(plain.columns, terms.folded)
+    theirs = layouts.compared(before.columns, terms.folded) if isinstance(before, Told) else ours
+    both, either = [one for one in ours if one in theirs], sorted({*ours, *theirs})
+    try:
+        with engine(work, bounds) as connection:
+            connection.execute(_now(plain, layout, both, either))
+            _refuse_misfits(connection, plain, layout, name_told)
+            connection.execute(_standing(layout))
+            connection.execute(_before(before, both, either))
+            connection.execute(_differing(has_whole=both != either))
+            yield Found(connection, plain, layout, digits=terms.digits, is_usual=both == list(ours))
+    except duckdb.OutOfMemoryException as error:
+        raise Unavailable(
+            "There is not enough memory or disk to compare the reports.", fix="Set rights.memory_mb higher."
+        ) from error
+    except duckdb.IOException as error:
+        raise Unavailable(f"The report could not be compared: {error}", fix="It is tried again.") from error
+    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        known = trouble.first_problem(plain.path, layout, name=name_told)
+        raise known or Invalid(f"{name_told} cannot be read as a report.") from error
+
+
+def _now(plain: Plain, layout: Layout, both: Sequence[str], either: Sequence[str]) -> str:
+    ranks = [_number(one) if one in plain.columns else "null::bigint" for one in layout.ranks]
+    tie = name(layout.tie) if layout.tie in plain.columns else "null"
+    whole = f"{_print(either, plain.columns)} as whole, " if list(both) != list(either) else ""
+    counter = _number(layout.counter) if layout.counter in plain.columns else "0::bigint"
+    misfit = " or ".join(_misfits(plain, layout)) or "false"
+    return (
+        f"create table now as select {name(layout.key)} as key, {_print(both, plain.columns)} as print, {whole}"
+        f"coalesce({counter}, 0) as exact, {', '.join(f'{one} as rank{n}' for n, one in enumerate(ranks))}, "
+        f"{tie} as tie, {misfit} as misfit from {scan(plain)}"
+    )
+
+
+def _misfits(plain: Plain, layout: Layout) -> list[str]:
+    numbers = {one for one in (layout.counter, "active_claims") if one in plain.columns}
+    tests = [f"({name(one)} is not null and coalesce({_number(one)}, -1) < 0)" for one in sorted(numbers)]
+    return [f"{name(layout.key)} is null", *tests]
+
+
+def _refuse_misfits(
+    connection: duckdb.DuckDBPyConnection, plain: Plain, layout: Layout, name_told: str
+) -> None:
+    found = connection.execute("select rowid, key from now where misfit order by rowid limit 1").fetchall()
+    rows = connection.execute("select count(*) from now").fetchall()[0][0]
+    if found:
+        place, key = found[0]
+        line = f", line {place + 2}" if rows == plain.lines - 1 else f", row {place + 1}"
+        what = f"it has no {layout.key}" if key is None else f"a count of {key} is no whole number"
+        raise Invalid(f"{name_told}{line}: {what}.")
+    if rows == 0:
+        raise Invalid(
+            f"{name_told} has a header and no rows.", fix="It is taken only where a person says so."
+        )
+
+
+def _standing(layout: Layout) -> str:
+    """Return the SQL that lets one row stand for all of its key."""
+    ranks = ", ".join(f"rank{number} desc nulls last" for number in range(len(layout.ranks)))
+    return (
+        "create table beaten as select rowid as place from ("
+        f"select rowid, row_number() over (partition by key order by {ranks}, tie nulls last, print) as nth from now "
+        "where key in (select key from now group by key having count(*) > 1)) where nth > 1;"
+        "create view standing as select rowid as place, * from now where rowid not in (select place from beaten)"
+    )
+
+
+def _before(before: Kept | Told | None, both: Sequence[str], either: Sequence[str]) -> str:
+    if before is None:
+        return "create table before (key varchar, print ubigint, whole ubigint, counted bigint)"
+    if isinstance(before, Kept):
+        return f"create table before as select key, print, counted from {literal(str(before.path))}"
+    whole = f"{_print(either, before.columns)} as whole, " if list(both) != list(either) else ""
+    source = csv_of(before.path, ("recoup key", "recoup counted", *before.columns), header=False)
+    return (
+        f'create table before as select "recoup key" as key, {_print(both, before.columns)} as print, {whole}'
+        f'"recoup counted"::bigint as counted from {source}'
+    )
+
+
+def _differing(*, has_whole: bool) -> str:
+    recast = "b.print is not distinct from n.print" if has_whole else "false"
+    differs = "b.print is distinct from n.print" + (
+        " or b.whole is distinct from n.whole" if has_whole else ""
+    )
+    return (
+        f"create table differing as select n.place, n.key, n.exact, b.key is null as is_new, {recast} as is_recast "
+        f"from standing n left join before b using (key) where {differs}"
+    )
+
+
+def _print(columns: Sequence[str], there: Sequence[str]) -> str:
+    """Return the SQL of a fingerprint: a column that is not there is as good as an empty one."""
+    known = set(there)
+    return f"hash({', '.join(name(one) if one in known else 'null::varchar' for one in columns)})"
+
+
+def _number(column: str) -> str:
+    return f"try_cast({name(column)} as bigint)"
+
+
+def _rounded(sql: str, digits: int) -> str:
+    """Return the SQL of ``layouts.rounded``."""
+    step = f"pow(10, greatest(length({sql}::varchar) - {digits}, 0))::bigint"
+    return f"({sql} // {step} * {step})"

@@ -1,0 +1,64 @@
+"""Rows of a plain report by their numbers: lines are cut out first, and only those that are wanted are parsed."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+
+from recoup.areas.rights.reading.unpacking import BOM, LONGEST_LINE, Plain
+
+BLOCK = 1 << 22
+
+
+def picked(plain: Plain, numbers: Iterable[int], *, by_line: bool) -> Iterator[list[str]]:
+    """Yield the cells of the rows with these numbers (ascending; the row below the header is 0).
+
+    ``by_line``: no cell holds an end of line, so every line is a row.
+    """
+    csv.field_size_limit(LONGEST_LINE)
+    wanted = (number + 1 for number in numbers)
+    yield from csv.reader(_wanted(_blocks(plain, by_line=by_line), wanted), strict=True)
+
+
+def _wanted(blocks: Iterator[Sequence[bytes]], numbers: Iterator[int]) -> Iterator[str]:
+    number, passed = next(numbers, None), 0
+    for block in blocks:
+        end = passed + len(block)
+        while number is not None and number < end:
+            yield block[number - passed].decode()
+            number = next(numbers, None)
+        if number is None:
+            return
+        passed = end
+
+
+def _blocks(plain: Plain, *, by_line: bool) -> Iterator[list[bytes]]:
+    """Yield the file's rows, header first, as whole lines, many at a time."""
+    with plain.path.open("rb") as body:
+        if body.read(len(BOM)) != BOM:
+            body.seek(0)
+        rest = b""
+        while portion := body.read(BLOCK):
+            lines = (rest + portion).split(b"\n")
+            rest = lines.pop()
+            if by_line:
+                yield lines
+            else:
+                joined, rest = _joined(lines, rest)
+                yield joined
+        if rest:
+            yield [rest]
+
+
+def _joined(lines: Sequence[bytes], rest: bytes) -> tuple[list[bytes], bytes]:
+    """Put lines together that are one row: as long as quotes are open, the row goes on."""
+    rows: list[bytes] = []
+    begun: list[bytes] = []
+    is_open = False
+    for line in lines:
+        is_open ^= bool(line.count(b'"') % 2)
+        begun.append(line)
+        if not is_open:
+            rows.append(b"\n".join(begun))
+            begun = []
+    return rows, b"\n".join([*begun, rest]) if begun else rest

@@ -1,0 +1,107 @@
+"""Snapshots: a report that was compared is written into the history, and its series moves on to its day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from recoup.areas.rights.models import Kind, Report, ReportState, Series, Version
+from recoup.areas.rights.queries import report_rows, version_rows
+from recoup.areas.rights.reading.comparing import Found, Terms
+from recoup.areas.rights.rules import causes, lapsing
+from recoup.areas.rights.rules.causes import Cause
+from recoup.areas.rights.service import history, owing
+from recoup.areas.rights.service.owing import Price, Standing
+from recoup.areas.rights.service.reports import subject
+from recoup.core.errors import Conflict
+from recoup.office.journal import service as journal
+
+
+def held(db: Session, series_id: UUID, report_id: UUID, *, head_id: UUID | None) -> tuple[Series, Report]:
+    """Lock a series and return it with a report of it that is still to be taken.
+
+    Raise Conflict when the newest snapshot is another than was compared with, or the report moved on.
+    """
+    series = report_rows.series_of(db, series_id, for_update=True)
+    report = report_rows.report(db, report_id, for_update=True)
+    head = report_rows.head(db, series_id)
+    if report is None or report.state != ReportState.KEPT or (head.id if head else None) != head_id:
+        raise Conflict("Another run has taken a report of this series meanwhile.")
+    return series, report
+
+
+def take(
+    db: Session,
+    series: Series,
+    report: Report,
+    found: Found,
+    *,
+    before: Report | None,
+    terms: Terms,
+    price: Price,
+    now: datetime,
+) -> None:
+    """Write a compared report into the history as the snapshot of its day; the next of ``before``."""
+    written = history.write(db, series, report, found, before=before, terms=terms)
+    report.state, report.reason, report.taken_at = ReportState.TAKEN, "", report.taken_at or now
+    report.is_baseline = before is None
+    report.rows, report.things = found.rows, found.things
+    report.folded_rows = found.rows - found.things
+    report.added, report.gone = (0 if before is None else written.added), written.gone
+    report.changed, report.rewritten, report.views = written.changed, written.rewritten, found.views
+    report.counts = {name: dict(values) for name, values in written.counts.items()}
+    report.causes = dict(written.causes)
+    owing.put_claims(db, series, written.standing, price=price, now=now)
+    owing.settle_claims(db, series, written.settled, now=now)
+    series.stale_told_at = None
+    journal.record(
+        db,
+        "rights.snapshot_taken",
+        subject(report),
+        actor="rights",
+        now=now,
+        day=str(report.day),
+        things=report.things,
+        added=report.added,
+        gone=report.gone,
+        changed=report.changed,
+    )
+
+
+def supersede_same_day(db: Session, series: Series, report: Report) -> None:
+    """Let a report stand for its day: whatever was kept or taken of it before gives way."""
+    for other in report_rows.of_day(db, series.id, report.day):
+        if other.id != report.id and other.state in {ReportState.TAKEN, ReportState.KEPT, ReportState.PARKED}:
+            other.state, other.taken_at = ReportState.SUPERSEDED, None
+            other.reason = "A later report of its day was taken."
+
+
+def stand_again(db: Session, series: Series, *, price: Price, now: datetime) -> None:
+    """Bring the book up to date with the history as it is now, after earlier days were written anew."""
+    if series.kind != Kind.CLAIM:
+        return
+    ends = {one.day: one.ends_at for one in report_rows.taken_since(db, series.id, date.min)}
+    current = []
+    for versions in version_rows.in_the_middle(db, series.id, [word for word, _ in causes.OPEN_WORDS]):
+        newest = versions[0]
+        standing = causes.standing(newest.status, newest.detail)
+        if standing in lapsing.ANSWER_WITHIN:
+            since = ends[_since(versions, standing)]
+            current.append(Standing(newest.key, standing, newest.title, newest.views, since))
+    still = {one.key for one in current}
+    over = [key for key in owing.open_claims(db, series) if key not in still]
+    owing.settle_claims(db, series, over, now=now)
+    owing.put_claims(db, series, current, price=price, now=now)
+
+
+def _since(versions: Sequence[Version], standing: Cause) -> date:
+    """Return since when a claim stands as its newest version does, without a day on which it was otherwise or gone."""
+    since = versions[0].since
+    for version in versions[1:]:
+        if version.until != since or causes.standing(version.status, version.detail) != standing:
+            break
+        since = version.since
+    return since
