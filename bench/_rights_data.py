@@ -8,8 +8,8 @@ from pathlib import Path
 from recoup.sandbox.claim_reports import CLAIM_COLUMNS
 
 PER = 1_000
-LABELS = "catalogue|remastered|priority territory list 2026|do not release without asking"
-TITLE = "Official performance at the harbour festival, second evening, camera three"
+LABELS = "catalogue|remastered|priority 2026"
+TITLE = "Official performance at the harbour festival"
 WRITERS = "Ada Lovelace|Grace Hopper|Mary Somerville"
 
 
@@ -34,19 +34,19 @@ def write(path: Path, claims: int, *, pace: Pace | None = None) -> None:
 
 
 def _differs(number: int, pace: Pace | None) -> bool:
-    return pace is not None and (number * 7 + 3 * pace.gone) % PER < pace.changed + pace.gone
+    return pace is not None and (number * 7 - pace.gone) % PER < pace.changed
 
 
 def _row(number: int, day: int, differs: bool) -> str:  # noqa: FBT001 - called two million times
     mixed = (number * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
     views = mixed % 90_000 + day * (mixed % 41)
-    asset, policy = number // 6, "US|CA|MX|BR" if differs else "DE|AT|CH|LI|LU|NL|BE|FR|IT|ES|PT"
+    asset, policy = number // 6, "US|CA|MX|BR" if differs else "DE|AT|CH|LI|LU|NL|BE"
     return (
-        f"C{mixed:016x},ACTIVE,NONE,AUDIO_MATCH,AUDIO,A{asset * 31:016x},v{mixed % 10**10:010d},,UC{mixed % 10**18:022d},"
-        f"The channel of number {mixed % 5_003},{TITLE} no. {number % 977},{views},{mixed % 500},{mixed % 400},UGC,"
-        f"r{asset % 10**10:010d},r{asset % 10**12:012d},P{mixed % 97},P{asset % 89},{policy},,,DE|AT|CH|LI|LU|NL|BE|FR|IT|ES|PT,"
-        f"US|CA,,2026-0{mixed % 9 + 1}-11,2025-0{mixed % 9 + 1}-02,catalogue-number-{asset},{mixed % 900},"
-        f'"{TITLE}, part {asset % 31}",{LABELS},,,,,,2019-05-17,,DEA{asset % 10**9:09d},,Die Brücke und die Kapelle,'
-        f"Am Hafen (Deluxe),Kettenbrücke Records,{asset % 10**12:012d},T-034.524.680-{asset % 10},{WRITERS},{views * 3 // 4},"
-        f"{mixed % 500},no\n"
+        f"C{mixed:016x},ACTIVE,NONE,AUDIO_MATCH,AUDIO,A{asset * 31:016x},v{mixed % 10**10:010d},,"
+        f"UC{mixed % 10**18:022d},The channel of number {mixed % 5_003},{TITLE} no. {number % 977},{views},"
+        f"{mixed % 500},{mixed % 400},UGC,r{asset % 10**10:010d},r{asset % 10**12:012d},P{mixed % 97},P{asset % 89},"
+        f"{policy},,,DE|AT|CH|LI|LU|NL|BE,US|CA,,2026-0{mixed % 9 + 1}-11,2025-0{mixed % 9 + 1}-02,"
+        f'catalogue-number-{asset},{mixed % 900},"{TITLE}, part {asset % 31}",{LABELS},,,,,,2019-05-17,,'
+        f"DEA{asset % 10**9:09d},,Die Brücke und die Kapelle,Am Hafen (Deluxe),Kettenbrücke Records,"
+        f"{asset % 10**12:012d},T-034.524.680-{asset % 10},{WRITERS},{views * 3 // 4},{mixed % 500},no\n"
     )

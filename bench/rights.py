@@ -146,7 +146,7 @@ def taken(url: str, folder: Path, name: str, day: date, memory: int) -> Taken:
     ended = time.perf_counter()
     if head is not None:
         with sessions.begin() as db:
-            history.unwrite(db, series, day=day)
+            history.unwrite(db, series, day=day, terms=TERMS)
             db.delete(db.merge(report))
     engine.dispose()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -203,9 +203,8 @@ def copied(url: str, path: Path) -> float:
 def tidied(url: str) -> None:
     """Do between rounds what autovacuum would do between days."""
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute("vacuum analyze rights_versions")
-        connection.execute("vacuum analyze rights_changes")
-        connection.execute("checkpoint")
+        for table in ("rights_things", "rights_versions", "rights_changes"):
+            connection.execute(f"vacuum analyze {table}")
 
 
 def merged(before: Path, after: Path) -> float:

@@ -54,7 +54,7 @@ def test_the_first_snapshot_is_a_baseline_and_the_second_tells_what_changed(chan
         ("C3", "gone", "left the report", [], [], [], 100),
         ("C4", "added", "new claim", [], [], [], 100),
     ]
-    assert channel.rows("select views from rights_versions where key = 'C1' and until is null") == [(180,)]
+    assert channel.rows("select views from rights_things where key = 'C1'") == [(100,)]
 
 
 def test_a_second_run_changes_nothing(channel: Channel) -> None:
@@ -101,7 +101,7 @@ def test_fewer_than_half_the_rows_park_the_report_until_a_person_says_so(channel
     assert run.needs_person
     assert [one.state for one in channel.reports()] == ["taken", "parked"]
     assert channel.alerts() == ["Needs a person: The report of 2025-07-21 waits for you"]
-    assert channel.rows("select count(*) from rights_versions where until is null") == [(10,)]
+    assert channel.rows("select count(*) from rights_things") == [(10,)]
 
 
 def test_an_empty_list_is_a_success(channel: Channel) -> None:

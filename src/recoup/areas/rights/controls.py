@@ -16,8 +16,9 @@ FOLDED = Control(
 COUNTER_DIGITS = Control(
     "rights.counter_digits",
     int,
-    2,
-    "Significant digits of views that are kept between snapshots; a counter that moves by less is left as it is.",
+    1,
+    "Significant digits of views that are kept beside each claim (50,000 for 57,312); a counter that moves by less is "
+    "not written down. More digits cost more writing, every day.",
     minimum=1,
     maximum=18,
 )

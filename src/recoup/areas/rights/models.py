@@ -137,42 +137,26 @@ class Report(Base):
     told_at: Mapped[datetime | None]
 
 
-class Version(Base):
-    """What a claim or an asset was from the snapshot of ``since`` until that of ``until`` (exclusive; None: still).
+class Thing(Base):
+    """A claim or an asset of the newest snapshot: since when it is as it is, and what lists narrow by.
 
-    ``cells`` are as the report ``report_id`` gave them, in the order of its columns; ``views`` is the counter of the
-    newest snapshot, rounded down to the digits that are kept. The rest is what lists narrow by.
+    ``views`` is the counter of the newest snapshot, rounded down to the digits that are kept; ``claims`` an asset's
+    active claims.
     """
 
-    __tablename__ = "rights_versions"
+    __tablename__ = "rights_things"
     __table_args__ = (
-        CheckConstraint("until is null or until > since", name="ends_after_it_begins"),
-        CheckConstraint("(until is null) = (ended_by is null)", name="ended"),
-        Index(
-            "uq_rights_versions_now", "series_id", "key", unique=True, postgresql_where=text("until is null")
-        ),
-        Index(
-            "ix_rights_versions_views", "series_id", "views", "key", postgresql_where=text("until is null")
-        ),
-        Index(
-            "ix_rights_versions_status",
-            "series_id",
-            "status",
-            "views",
-            "key",
-            postgresql_where=text("until is null"),
-        ),
-        Index("ix_rights_versions_asset", "asset_id", "key", postgresql_where=text("until is null")),
-        Index("ix_rights_versions_video", "video_id", "key", postgresql_where=text("until is null")),
+        Index("ix_rights_things_views", "series_id", "views", "key"),
+        Index("ix_rights_things_status", "series_id", "status", "views", "key"),
+        Index("ix_rights_things_asset", "asset_id", "key"),
+        Index("ix_rights_things_video", "video_id", "key"),
+        Index("ix_rights_things_since", "series_id", "since", "key"),
     )
 
     # No foreign keys here and below: a million rows at once would each ask whether their one series is still there.
     series_id: Mapped[UUID] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
-    since: Mapped[date] = mapped_column(Date, primary_key=True)
-    until: Mapped[date | None] = mapped_column(Date)
-    report_id: Mapped[UUID]
-    ended_by: Mapped[UUID | None]
+    since: Mapped[date] = mapped_column(Date)
     views: Mapped[int]
     claims: Mapped[int | None]
     status: Mapped[str]
@@ -182,9 +166,27 @@ class Version(Base):
     policy: Mapped[str]
     asset_id: Mapped[str]
     video_id: Mapped[str]
-    title: Mapped[str]
-    artist: Mapped[str]
-    cells: Mapped[list[str]] = mapped_column(ARRAY(Text))
+
+
+class Version(Base):
+    """What a claim or an asset was from the snapshot of ``since`` until its next version; never changed afterwards.
+
+    ``cells`` are as the report ``report_id`` gave them, joined (see ``rules/layouts.py``) in the order of its columns;
+    ``is_gone``: from that snapshot on it was not there.
+    """
+
+    __tablename__ = "rights_versions"
+    __table_args__ = (
+        CheckConstraint("is_gone = (cells = '')", name="gone_has_no_cells"),
+        Index("ix_rights_versions_since", "series_id", "since"),
+    )
+
+    series_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[date] = mapped_column(Date, primary_key=True)
+    report_id: Mapped[UUID]
+    is_gone: Mapped[bool]
+    cells: Mapped[str]
 
 
 class Change(Base):

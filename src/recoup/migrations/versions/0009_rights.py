@@ -100,13 +100,10 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'taken'"),
     )
     op.create_table(
-        "rights_versions",
+        "rights_things",
         sa.Column("series_id", sa.Uuid(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("since", sa.Date(), nullable=False),
-        sa.Column("until", sa.Date(), nullable=True),
-        sa.Column("report_id", sa.Uuid(), nullable=False),
-        sa.Column("ended_by", sa.Uuid(), nullable=True),
         sa.Column("views", sa.BigInteger(), nullable=False),
         sa.Column("claims", sa.BigInteger(), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
@@ -116,50 +113,27 @@ def upgrade() -> None:
         sa.Column("policy", sa.Text(), nullable=False),
         sa.Column("asset_id", sa.Text(), nullable=False),
         sa.Column("video_id", sa.Text(), nullable=False),
-        sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("artist", sa.Text(), nullable=False),
-        sa.Column("cells", ARRAY(sa.Text()), nullable=False),
-        sa.CheckConstraint("(until is null) = (ended_by is null)", name=op.f("ck_rights_versions_ended")),
-        sa.CheckConstraint(
-            "until is null or until > since", name=op.f("ck_rights_versions_ends_after_it_begins")
-        ),
+        sa.PrimaryKeyConstraint("series_id", "key", name=op.f("pk_rights_things")),
+    )
+    op.create_index("ix_rights_things_views", "rights_things", ["series_id", "views", "key"], unique=False)
+    op.create_index(
+        "ix_rights_things_status", "rights_things", ["series_id", "status", "views", "key"], unique=False
+    )
+    op.create_index("ix_rights_things_asset", "rights_things", ["asset_id", "key"], unique=False)
+    op.create_index("ix_rights_things_video", "rights_things", ["video_id", "key"], unique=False)
+    op.create_index("ix_rights_things_since", "rights_things", ["series_id", "since", "key"], unique=False)
+    op.create_table(
+        "rights_versions",
+        sa.Column("series_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("since", sa.Date(), nullable=False),
+        sa.Column("report_id", sa.Uuid(), nullable=False),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.Column("cells", sa.Text(), nullable=False),
+        sa.CheckConstraint("is_gone = (cells = '')", name=op.f("ck_rights_versions_gone_has_no_cells")),
         sa.PrimaryKeyConstraint("series_id", "key", "since", name=op.f("pk_rights_versions")),
     )
-    op.create_index(
-        "ix_rights_versions_asset",
-        "rights_versions",
-        ["asset_id", "key"],
-        unique=False,
-        postgresql_where=sa.text("until is null"),
-    )
-    op.create_index(
-        "ix_rights_versions_status",
-        "rights_versions",
-        ["series_id", "status", "views", "key"],
-        unique=False,
-        postgresql_where=sa.text("until is null"),
-    )
-    op.create_index(
-        "ix_rights_versions_video",
-        "rights_versions",
-        ["video_id", "key"],
-        unique=False,
-        postgresql_where=sa.text("until is null"),
-    )
-    op.create_index(
-        "ix_rights_versions_views",
-        "rights_versions",
-        ["series_id", "views", "key"],
-        unique=False,
-        postgresql_where=sa.text("until is null"),
-    )
-    op.create_index(
-        "uq_rights_versions_now",
-        "rights_versions",
-        ["series_id", "key"],
-        unique=True,
-        postgresql_where=sa.text("until is null"),
-    )
+    op.create_index("ix_rights_versions_since", "rights_versions", ["series_id", "since"], unique=False)
     op.create_table(
         "rights_changes",
         sa.Column("report_id", sa.Uuid(), nullable=False),

@@ -124,7 +124,7 @@ class Processing:
                 later = [one for one in same_or_later if one.day > report.day]
                 snapshots.supersede_same_day(db, series, report)
                 db.flush()
-                history.unwrite(db, series, day=report.day)
+                history.unwrite(db, series, day=report.day, terms=self._terms)
                 before = report_rows.head(db, series.id, before=report.day)
                 if before is not None:
                     self._refresh(db, series, before)

@@ -10,7 +10,13 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from recoup.areas.rights.models import Report, Version
+from recoup.areas.rights.models import Report, ReportState, Thing, Version
+from recoup.areas.rights.rules import facets as faceting
+from recoup.areas.rights.rules import layouts
+from recoup.areas.rights.rules.facets import Facets
+from recoup.areas.rights.rules.layouts import LAYOUTS
+
+AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +34,57 @@ def columns_of(db: Session, report_id: UUID) -> list[str]:
 
 def column_groups(db: Session, series_id: UUID) -> Sequence[ColumnGroup]:
     """Return the reports that versions of today come from, by their columns."""
-    used = select(Version.report_id).where(Version.series_id == series_id, Version.until.is_(None)).distinct()
+    days = select(Thing.since).where(Thing.series_id == series_id).distinct()
     rows = db.execute(
-        select(Report.columns, func.array_agg(Report.id)).where(Report.id.in_(used)).group_by(Report.columns)
+        select(Report.columns, func.array_agg(Report.id))
+        .where(Report.series_id == series_id, Report.state == ReportState.TAKEN, Report.day.in_(days))
+        .group_by(Report.columns)
     ).all()
     return [ColumnGroup(list(columns), list(ids)) for columns, ids in rows]
 
 
-def in_the_middle(db: Session, series_id: UUID, words: Sequence[str]) -> Iterator[list[Version]]:
-    """Yield the versions, newest first, of each claim whose status words have one of these in them today."""
-    said = func.upper(Version.status + " " + Version.detail)
-    now = (
-        select(Version.key)
-        .where(
-            Version.series_id == series_id,
-            Version.until.is_(None),
-            or_(*(said.contains(word, autoescape=True) for word in words)),
+def in_the_middle(
+    db: Session, series_id: UUID, words: Sequence[str]
+) -> Iterator[tuple[Thing, list[Version]]]:
+    """Yield each claim that has one of these words in its status or detail, and its versions, newest first."""
+    said = func.upper(Thing.status + " " + Thing.detail)
+    found = db.scalars(
+        select(Thing)
+        .where(Thing.series_id == series_id, or_(*(said.contains(word, autoescape=True) for word in words)))
+        .order_by(Thing.key)
+    ).all()
+    for start in range(0, len(found), AT_ONCE):
+        things = {thing.key: thing for thing in found[start : start + AT_ONCE]}
+        rows = db.scalars(
+            select(Version)
+            .where(Version.series_id == series_id, Version.key.in_(things))
+            .order_by(Version.key, Version.since.desc())
         )
-        .subquery()
-    )
-    rows = db.scalars(
-        select(Version)
-        .where(Version.series_id == series_id, Version.key.in_(select(now.c.key)))
-        .order_by(Version.key, Version.since.desc())
-    )
-    for _, versions in groupby(rows, key=lambda version: version.key):
-        yield list(versions)
+        for key, versions in groupby(rows, key=lambda version: version.key):
+            yield things[key], list(versions)
+
+
+class Readers:
+    """Reads versions, whatever the columns of the report that each came from."""
+
+    def __init__(self, db: Session, kind: str) -> None:
+        self._db, self._layout = db, LAYOUTS[kind]
+        self._columns: dict[UUID, list[str]] = {}
+
+    def columns(self, version: Version) -> list[str]:
+        """Return the names of a version's cells."""
+        if version.report_id not in self._columns:
+            self._columns[version.report_id] = columns_of(self._db, version.report_id)
+        return self._columns[version.report_id]
+
+    def cells(self, version: Version) -> dict[str, str] | None:
+        """Return a version's cells by their names, or None where it says that the thing is gone."""
+        if version.is_gone:
+            return None
+        return dict(zip(self.columns(version), layouts.parted(version.cells), strict=True))
+
+    def facets(self, version: Version) -> Facets | None:
+        """Return what is known of a version at a glance, or None where it says that the thing is gone."""
+        if version.is_gone:
+            return None
+        return faceting.reader(self._layout, self.columns(version))(layouts.parted(version.cells))

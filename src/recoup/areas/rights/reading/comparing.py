@@ -32,7 +32,7 @@ class Terms:
     """How reports are compared: columns that are left out, and how many digits of a counter are kept."""
 
     folded: tuple[str, ...] = layouts.FOLDED
-    digits: int = 2
+    digits: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,18 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The snapshot before, as the history tells it: a CSV file without a header, of key, counter and these columns."""
+    """The snapshot before, as the history tells it: a CSV file without a header, of key, counter, number and cells.
+
+    The number says which of ``arrangements`` the names of the joined cells are.
+    """
 
     path: Path
-    columns: tuple[str, ...]
+    arrangements: tuple[tuple[str, ...], ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that one of them has."""
+        return tuple(sorted({name for names in self.arrangements for name in names}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +247,32 @@ def _before(before: Kept | Told | None, both: Sequence[str], either: Sequence[st
         return "create table before (key varchar, print ubigint, whole ubigint, counted bigint)"
     if isinstance(before, Kept):
         return f"create table before as select key, print, counted from {literal(str(before.path))}"
-    whole = f"{_print(either, before.columns)} as whole, " if list(both) != list(either) else ""
-    source = csv_of(before.path, ("recoup key", "recoup counted", *before.columns), header=False)
+    whole = f", {_print(either, before.columns)} as whole" if list(both) != list(either) else ""
+    source = csv_of(before.path, _TOLD, header=False)
+    parts = [
+        f"select {_KEY}, {_COUNT}, {_columns(names, before.columns)} from (select {_KEY}, {_COUNT}, "
+        f"string_split({_CELLS}, chr(31)) as cells from told where {_NUMBER} = {number})"
+        for number, names in enumerate(before.arrangements)
+    ]
     return (
-        f'create table before as select "recoup key" as key, {_print(both, before.columns)} as print, {whole}'
-        f'"recoup counted"::bigint as counted from {source}'
+        f"create temp view told as select * from {source};"
+        f"create table before as select {_KEY} as key, {_print(both, before.columns)} as print, "
+        f"{_COUNT}::bigint as counted{whole} from ({' union all '.join(parts)})"
+    )
+
+
+_TOLD = ("recoup key", "recoup counted", "recoup number", "recoup cells")
+_KEY, _COUNT, _NUMBER, _CELLS = (name(one) for one in _TOLD)
+
+
+def _columns(names: Sequence[str], wanted: Sequence[str]) -> str:
+    """Return the SQL that gives joined cells their names; an empty one is NULL, as it is where a report is read."""
+    places = {one: place for place, one in enumerate(names, start=1)}
+    return ", ".join(
+        f"nullif(cells[{places[one]}], '') as {name(one)}"
+        if one in places
+        else f"null::varchar as {name(one)}"
+        for one in wanted
     )
 
 

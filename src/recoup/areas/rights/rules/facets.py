@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from recoup.areas.rights.models import Kind
 from recoup.areas.rights.rules.layouts import Layout
 
 COUNTED = ("status", "detail", "origin", "type", "policy")
 """Facets whose values are counted, snapshot by snapshot."""
-NONE = "none"
+NONE, CONFLICT = "none", "conflict"
 _POLICIES = ("monetize", "track", "block")
 
 
@@ -39,37 +40,68 @@ def reader(layout: Layout, columns: Sequence[str]) -> Callable[[Sequence[str]], 
     """Return a function that reads the facets of a row with these columns."""
     places = {name: place for place, name in enumerate(columns)}
 
-    def cell(row: Sequence[str], *names: str) -> str:
-        return next((row[places[name]] for name in names if name in places and row[places[name]]), "")
+    def cell(*names: str) -> Callable[[Sequence[str]], str]:
+        """Return what reads the first of these columns that is there and not empty."""
+        known = [places[name] for name in names if name in places]
+        match known:
+            case []:
+                return lambda _row: ""
+            case [only]:
+                return itemgetter(only)
+        return lambda row: next((row[place] for place in known if row[place]), "")
 
-    def claim(row: Sequence[str]) -> Facets:
+    if layout.kind == Kind.CLAIM:
+        return _claims(cell)
+    return _assets(cell)
+
+
+Cell = Callable[..., Callable[[Sequence[str]], str]]
+
+
+def _claims(cell: Cell) -> Callable[[Sequence[str]], Facets]:
+    status, detail = cell("claim_status"), cell("claim_status_detail")
+    origin, kind = cell("claim_origin"), cell("claim_type")
+    policies = [(one, cell(f"claim_policy_{one}")) for one in _POLICIES]
+    asset, video = cell("asset_id"), cell("video_id")
+    title, artist = cell("video_title", "asset_title"), cell("artist")
+
+    def facets(row: Sequence[str]) -> Facets:
+        policy = "+".join([name for name, of in policies if of(row)]) or NONE
         return Facets(
-            status=cell(row, "claim_status"),
-            detail=cell(row, "claim_status_detail"),
-            origin=cell(row, "claim_origin"),
-            type=cell(row, "claim_type"),
-            policy="+".join(one for one in _POLICIES if cell(row, f"claim_policy_{one}")) or NONE,
-            asset_id=cell(row, "asset_id"),
-            video_id=cell(row, "video_id"),
-            title=cell(row, "video_title", "asset_title"),
-            artist=cell(row, "artist"),
+            status(row),
+            detail(row),
+            origin(row),
+            kind(row),
+            policy,
+            asset(row),
+            video(row),
+            title(row),
+            artist(row),
         )
 
-    def asset(row: Sequence[str]) -> Facets:
-        conflict = cell(row, "conflicting_owner", "conflicting_country_code")
+    return facets
+
+
+def _assets(cell: Cell) -> Callable[[Sequence[str]], Facets]:
+    status, conflict = cell("status"), cell("conflicting_owner", "conflicting_country_code")
+    origin, kind, policy = cell("metadata_origination"), cell("asset_type"), cell("match_policy")
+    asset, artist, claims = cell("asset_id"), cell("artist"), cell("active_claims")
+    title = cell("asset_title", "episode_title", "asset_label", "asset_labels", "custom_id")
+
+    def facets(row: Sequence[str]) -> Facets:
         return Facets(
-            status=cell(row, "status"),
-            detail="conflict" if conflict else "",
-            origin=cell(row, "metadata_origination"),
-            type=cell(row, "asset_type"),
-            policy=cell(row, "match_policy") or NONE,
-            asset_id=cell(row, "asset_id"),
-            title=cell(row, "asset_title", "episode_title", "asset_label", "asset_labels", "custom_id"),
-            artist=cell(row, "artist"),
-            claims=whole(cell(row, "active_claims")),
+            status=status(row),
+            detail=CONFLICT if conflict(row) else "",
+            origin=origin(row),
+            type=kind(row),
+            policy=policy(row) or NONE,
+            asset_id=asset(row),
+            title=title(row),
+            artist=artist(row),
+            claims=whole(claims(row)),
         )
 
-    return claim if layout.kind == Kind.CLAIM else asset
+    return facets
 
 
 def counts_of(facets: Facets) -> Mapping[str, str]:

@@ -23,6 +23,8 @@ FOLDED = (
     "inactive_reference_id",
 )
 """Not compared unless a person says so: counters that move every day, and what belongs to one of an asset's rows."""
+SEPARATOR, INSTEAD = "\x1f", "\u241f"
+"""ASCII's unit separator, which no report has a use for, and the sign that stands for it."""
 MOST_COLUMNS = 300
 SHOWN = 8
 
@@ -104,3 +106,16 @@ def rounded(count: int, digits: int) -> int:
     """Round a counter down to so many significant digits: what moves by less is not written down."""
     step: int = 10 ** max(len(str(count)) - digits, 0)
     return count // step * step
+
+
+def joined(cells: Sequence[str]) -> str:
+    """Put the cells of a row into one text, as they are kept; what separates them is replaced inside them."""
+    text = SEPARATOR.join(cells)
+    if text.count(SEPARATOR) >= len(cells):
+        text = SEPARATOR.join(cell.replace(SEPARATOR, INSTEAD) for cell in cells)
+    return text
+
+
+def parted(text: str) -> list[str]:
+    """Return the cells of a text that ``joined`` made."""
+    return text.split(SEPARATOR)

@@ -1,6 +1,6 @@
 """The history of claims and assets: a snapshot is written as what differs from the one before, and can be unwritten.
 
-Everything here happens in the caller's transaction, by COPY and statements over many rows at once.
+Versions are only ever added, by COPY; what stands now is kept beside them. All in the caller's transaction.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from recoup.areas.rights.models import Change, Kind, Report, Series, Version
+from recoup.areas.rights.models import Change, Kind, Report, Series, Thing, Version
 from recoup.areas.rights.queries import version_rows
 from recoup.areas.rights.reading.comparing import Found, Row, Terms, Told
 from recoup.areas.rights.rules import causes, judging, lapsing, layouts
@@ -27,50 +27,30 @@ from recoup.areas.rights.rules.layouts import LAYOUTS, Layout
 from recoup.areas.rights.service.owing import Standing
 from recoup.core.db import at_the_driver, copy_rows
 
-_VERSION_COLUMNS = (
-    *("series_id", "key", "since", "report_id", "views", "claims", "status", "detail", "origin", "type"),
-    *("policy", "asset_id", "video_id", "title", "artist", "cells"),
-)
+_THING = ("views", "claims", "status", "detail", "origin", "type", "policy", "asset_id", "video_id")
+_THING_COLUMNS = ("series_id", "key", "since", *_THING)
+_VERSION_COLUMNS = ("series_id", "key", "since", "report_id", "is_gone", "cells")
 _CHANGE_COLUMNS = (
-    *(
-        "report_id",
-        "key",
-        "series_id",
-        "day",
-        "sort",
-        "cause",
-        "causes",
-        "columns",
-        "before",
-        "after",
-        "weight",
-    ),
-    *("claims", "status", "asset_id", "title", "artist"),
+    *("report_id", "key", "series_id", "day", "sort", "cause", "causes", "columns", "before", "after"),
+    *("weight", "claims", "status", "asset_id", "title", "artist"),
 )
-_FACETS = (
-    "status",
-    "detail",
-    "origin",
-    "type",
-    "policy",
-    "asset_id",
-    "video_id",
-    "title",
-    "artist",
-    "claims",
-)
-_CLOSE = (
-    """
-update rights_versions set until = %s, ended_by = %s where series_id = %s and key = any(%s) and until is null
-returning key, views, """
-    + ", ".join(_FACETS)
-    + ", report_id, cells"
-)
+_STOOD = f"""
+select t.key, {", ".join(f"t.{name}" for name in _THING)}, v.report_id, v.cells
+from rights_things t join rights_versions v on v.series_id = t.series_id and v.key = t.key and v.since = t.since
+where t.series_id = %s and t.key = any(%s)
+"""
+_LEAVE = "delete from rights_things where series_id = %s and key = any(%s)"
 _MOVE = """
-update rights_versions v set views = m.views from unnest(%s::text[], %s::bigint[]) as m(key, views)
-where v.series_id = %s and v.key = m.key and v.until is null
+update rights_things t set views = m.views from unnest(%s::text[], %s::bigint[]) as m(key, views)
+where t.series_id = %s and t.key = m.key
 """
 _WERE_HERE = "select distinct key from rights_versions where series_id = %s and key = any(%s)"
+_TOUCHED = "select distinct key from rights_versions where series_id = %s and since >= %s"
+_LAST = """
+select distinct on (key) key, since, report_id, is_gone, cells from rights_versions
+where series_id = %s and key = any(%s) order by key, since desc
+"""
+AT_ONCE = 10_000
 
 
 @dataclass
@@ -115,9 +95,8 @@ class _Writing:
         self._compared = layouts.compared(found.columns, terms.folded)
         self._facets = faceting.reader(self._layout, found.columns)
         self._columns_of: dict[UUID, list[str]] = {}
-        self._written = Written(
-            counts={name: Counter(values) for name, values in (before.counts if before else {}).items()}
-        )
+        counts = before.counts if before else {}
+        self._written = Written(counts={name: Counter(values) for name, values in counts.items()})
 
     def all(self) -> Written:
         for rows in self._found.differing():
@@ -131,66 +110,67 @@ class _Writing:
         return self._written
 
     def _take(self, rows: Sequence[Row]) -> None:
-        old = self._close([row.key for row in rows if not row.is_new])
+        old = self._leave([row.key for row in rows if not row.is_new])
         back = self._were_here([row.key for row in rows if row.is_new])
-        versions, changes = [], []
+        things, versions, changes = [], [], []
         for row in rows:
             views = layouts.rounded(row.count, self._terms.digits)
             facets = self._facets(row.cells)
-            versions.append(self._version(row, facets, views))
+            things.append(_thing(self._series, row.key, self._report.day, facets, views))
+            versions.append(self._version(row.key, layouts.joined(row.cells)))
             self._count(facets, by=1)
             self._stand(row.key, old.get(row.key), facets, views)
-            if row.is_new:
-                judged: Judged | None = judging.added(
-                    self._layout,
-                    self._columns,
-                    row.cells,
-                    facets,
-                    views=row.count,
-                    was_here=row.key in back,
-                    day=self._report.day,
-                )
-                self._written.added += 1
-            else:
-                stood = old[row.key]
-                self._count(stood.facets, by=-1)
-                judged = judging.changed(
-                    self._layout,
-                    stood,
-                    self._columns,
-                    row.cells,
-                    facets,
-                    compared=self._compared,
-                    views=row.count,
-                )
-                if judged is None:
-                    self._written.rewritten += 1
-                else:
-                    self._written.changed += 1
+            judged = self._judge(row, facets, old.get(row.key), was_here=row.key in back)
             if judged is not None and self._before is not None:
                 changes.append(self._change(row.key, judged))
-        copy_rows(self._db, Version.__tablename__, _VERSION_COLUMNS, versions)
-        copy_rows(self._db, Change.__tablename__, _CHANGE_COLUMNS, changes)
+        self._copy(Version, _VERSION_COLUMNS, versions)
+        self._copy(Thing, _THING_COLUMNS, things)
+        self._copy(Change, _CHANGE_COLUMNS, changes)
+
+    def _judge(self, row: Row, facets: Facets, stood: Stood | None, *, was_here: bool) -> Judged | None:
+        if stood is None:
+            self._written.added += 1
+            return judging.added(
+                self._layout,
+                self._columns,
+                row.cells,
+                facets,
+                views=row.count,
+                was_here=was_here,
+                day=self._report.day,
+            )
+        self._count(stood.facets, by=-1)
+        judged = judging.changed(
+            self._layout, stood, self._columns, row.cells, facets, compared=self._compared, views=row.count
+        )
+        if judged is None:
+            self._written.rewritten += 1
+        else:
+            self._written.changed += 1
+        return judged
 
     def _end(self, keys: Sequence[str]) -> None:
-        changes = []
-        for key, stood in self._close(keys).items():
+        versions, changes = [], []
+        for key, stood in self._leave(keys, whole=True).items():
             self._count(stood.facets, by=-1)
             self._stand(key, stood, None, stood.views)
+            versions.append(self._version(key, ""))
             changes.append(self._change(key, judging.gone(stood)))
         self._written.gone += len(changes)
-        copy_rows(self._db, Change.__tablename__, _CHANGE_COLUMNS, changes)
+        self._copy(Version, _VERSION_COLUMNS, versions)
+        self._copy(Change, _CHANGE_COLUMNS, changes)
 
-    def _close(self, keys: Sequence[str]) -> dict[str, Stood]:
+    def _leave(self, keys: Sequence[str], *, whole: bool = False) -> dict[str, Stood]:
+        """Return how things stood, and let them stand no longer; ``whole``: with titles and artists."""
         if not keys:
             return {}
         told = {}
-        for key, views, *rest in self._run(
-            _CLOSE, self._report.day, self._report.id, self._series.id, list(keys)
-        ):
-            *facets, report_id, cells = rest
-            known = dict(zip(_FACETS, facets, strict=True))
-            told[key] = Stood(self._columns_by(report_id), cells, Facets(**known), views)
+        for key, views, claims, *rest in self._run(_STOOD, self._series.id, list(keys)):
+            *words, report_id, cells = rest
+            columns, parts = self._columns_by(report_id), layouts.parted(cells)
+            facets = faceting.reader(self._layout, columns)(parts) if whole else Facets(*words, claims=claims)
+            told[key] = Stood(columns, parts, facets, views)
+        self._run(_LEAVE, self._series.id, list(keys))
         return told
 
     def _columns_by(self, report_id: UUID) -> list[str]:
@@ -203,21 +183,16 @@ class _Writing:
             return set()
         return {key for (key,) in self._run(_WERE_HERE, self._series.id, list(keys))}
 
-    def _version(self, row: Row, facets: Facets, views: int) -> tuple[Any, ...]:
-        what = (self._series.id, row.key, self._report.day, self._report.id, views, facets.claims)
-        return (
-            *what,
-            *(facets.status, facets.detail, facets.origin, facets.type, facets.policy),
-            *(facets.asset_id, facets.video_id, facets.title, facets.artist, row.cells),
-        )
+    def _version(self, key: str, cells: str) -> tuple[Any, ...]:
+        return self._series.id, key, self._report.day, self._report.id, not cells, cells
 
     def _change(self, key: str, judged: Judged) -> tuple[Any, ...]:
         self._written.causes[judged.causes[0]] += 1
         facets = judged.facets
         return (
             *(self._report.id, key, self._series.id, self._report.day, judged.sort, judged.causes[0]),
-            *(list(judged.causes), judged.columns, judged.before, judged.after, judged.weight, judged.claims),
-            *(facets.status, facets.asset_id, facets.title, facets.artist),
+            *(list(judged.causes), judged.columns, judged.before, judged.after, judged.weight),
+            *(judged.claims, facets.status, facets.asset_id, facets.title, facets.artist),
         )
 
     def _count(self, facets: Facets, *, by: int) -> None:
@@ -237,43 +212,73 @@ class _Writing:
         if now not in lapsing.ANSWER_WITHIN:
             self._written.settled.append(key)
 
+    def _copy(self, table: type[Any], columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            copy_rows(self._db, table.__tablename__, columns, rows)
+
     def _run(self, statement: str, *values: object) -> Iterable[Sequence[Any]]:
-        with at_the_driver(self._db.connection(), statement) as raw:
-            cursor = raw.execute(statement, values)
-            rows: Iterable[Sequence[Any]] = cursor.fetchall() if cursor.description else ()
-            return rows
+        return _run(self._db, statement, *values)
 
 
 def move_counters(db: Session, series: Series, found: Found) -> None:
     """Write down counters that moved in what does not differ otherwise."""
-    with at_the_driver(db.connection(), _MOVE) as raw:
-        for moved in found.moved():
-            keys, views = zip(*moved, strict=True)
-            raw.execute(_MOVE, (list(keys), list(views), series.id))
+    for moved in found.moved():
+        keys, views = zip(*moved, strict=True)
+        _run(db, _MOVE, list(keys), list(views), series.id)
 
 
-def unwrite(db: Session, series: Series, *, day: date) -> None:
-    """Take the history back to before ``day``: what began on it or later never was, what ended then still is."""
+def unwrite(db: Session, series: Series, *, day: date, terms: Terms) -> None:
+    """Take the history back to before ``day``: what began on it or later never was.
+
+    Counters of what then stands again are those of its version, until ``move_counters`` brings them up to date.
+    """
+    touched = [key for (key,) in _run(db, _TOUCHED, series.id, day)]
     db.execute(delete(Change).where(Change.series_id == series.id, Change.day >= day))
     db.execute(delete(Version).where(Version.series_id == series.id, Version.since >= day))
-    ended = update(Version).where(Version.series_id == series.id, Version.until >= day)
-    db.execute(ended.values(until=None, ended_by=None))
+    layout = LAYOUTS[series.kind]
+    columns_of: dict[UUID, list[str]] = {}
+    for start in range(0, len(touched), AT_ONCE):
+        keys = touched[start : start + AT_ONCE]
+        _run(db, _LEAVE, series.id, keys)
+        things = []
+        for key, since, report_id, is_gone, cells in _run(db, _LAST, series.id, keys):
+            if is_gone:
+                continue
+            if report_id not in columns_of:
+                columns_of[report_id] = version_rows.columns_of(db, report_id)
+            columns, parts = columns_of[report_id], layouts.parted(cells)
+            count = parts[columns.index(layout.counter)] if layout.counter in columns else ""
+            views = layouts.rounded(faceting.whole(count), terms.digits)
+            things.append(_thing(series, key, since, faceting.reader(layout, columns)(parts), views))
+        copy_rows(db, Thing.__tablename__, _THING_COLUMNS, things)
 
 
 def tell(db: Session, series: Series, target: Path) -> Told:
     """Write the snapshot as the history has it now into a file that a comparison can read."""
     groups = version_rows.column_groups(db, series.id)
-    columns = tuple(sorted({one for group in groups for one in group.columns}))
     with target.open("wb") as body:
-        for group in groups:
-            places = {one: place for place, one in enumerate(group.columns, start=1)}
-            cells = ", ".join(f"cells[{places[one]}]" if one in places else "null" for one in columns)
+        for number, group in enumerate(groups):
             statement = (
-                f"copy (select key, views, {cells} from rights_versions where series_id = '{series.id}' "
-                f"and until is null and report_id = any('{{{','.join(map(str, group.report_ids))}}}')) "
-                "to stdout (format csv)"
+                f"copy (select t.key, t.views, {number}, v.cells from rights_things t join rights_versions v "
+                f"on v.series_id = t.series_id and v.key = t.key and v.since = t.since "
+                f"where t.series_id = '{series.id}' "
+                f"and v.report_id = any('{{{','.join(map(str, group.report_ids))}}}')) to stdout (format csv)"
             )
             with at_the_driver(db.connection(), statement) as raw, raw.cursor().copy(statement) as copy:
                 for block in copy:
                     body.write(block)
-    return Told(target, columns)
+    return Told(target, tuple(tuple(group.columns) for group in groups))
+
+
+def _thing(series: Series, key: str, since: date, facets: Facets, views: int) -> tuple[Any, ...]:
+    return (
+        *(series.id, key, since, views, facets.claims, facets.status, facets.detail, facets.origin),
+        *(facets.type, facets.policy, facets.asset_id, facets.video_id),
+    )
+
+
+def _run(db: Session, statement: str, *values: object) -> Iterable[Sequence[Any]]:
+    with at_the_driver(db.connection(), statement) as raw:
+        cursor = raw.execute(statement, values)
+        rows: Iterable[Sequence[Any]] = cursor.fetchall() if cursor.description else ()
+        return rows

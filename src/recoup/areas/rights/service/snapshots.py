@@ -8,11 +8,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from recoup.areas.rights.models import Kind, Report, ReportState, Series, Version
+from recoup.areas.rights.models import Kind, Report, ReportState, Series
 from recoup.areas.rights.queries import report_rows, version_rows
 from recoup.areas.rights.reading.comparing import Found, Terms
 from recoup.areas.rights.rules import causes, lapsing
 from recoup.areas.rights.rules.causes import Cause
+from recoup.areas.rights.rules.facets import Facets
 from recoup.areas.rights.service import history, owing
 from recoup.areas.rights.service.owing import Price, Standing
 from recoup.areas.rights.service.reports import subject
@@ -84,24 +85,26 @@ def stand_again(db: Session, series: Series, *, price: Price, now: datetime) -> 
     if series.kind != Kind.CLAIM:
         return
     ends = {one.day: one.ends_at for one in report_rows.taken_since(db, series.id, date.min)}
+    read = version_rows.Readers(db, series.kind)
     current = []
-    for versions in version_rows.in_the_middle(db, series.id, [word for word, _ in causes.OPEN_WORDS]):
-        newest = versions[0]
-        standing = causes.standing(newest.status, newest.detail)
+    for thing, versions in version_rows.in_the_middle(db, series.id, [word for word, _ in causes.OPEN_WORDS]):
+        told = [(version.since, read.facets(version)) for version in versions]
+        standing = causes.standing(thing.status, thing.detail)
+        title = told[0][1].title if told[0][1] else ""
         if standing in lapsing.ANSWER_WITHIN:
-            since = ends[_since(versions, standing)]
-            current.append(Standing(newest.key, standing, newest.title, newest.views, since))
+            since = ends[_since(told, standing)]
+            current.append(Standing(thing.key, standing, title, thing.views, since))
     still = {one.key for one in current}
     over = [key for key in owing.open_claims(db, series) if key not in still]
     owing.settle_claims(db, series, over, now=now)
     owing.put_claims(db, series, current, price=price, now=now)
 
 
-def _since(versions: Sequence[Version], standing: Cause) -> date:
-    """Return since when a claim stands as its newest version does, without a day on which it was otherwise or gone."""
-    since = versions[0].since
-    for version in versions[1:]:
-        if version.until != since or causes.standing(version.status, version.detail) != standing:
+def _since(told: Sequence[tuple[date, Facets | None]], standing: Cause) -> date:
+    """Return since when a claim stands as its newest version does; it was never otherwise or gone in between."""
+    since = told[0][0]
+    for day, facets in told[1:]:
+        if facets is None or causes.standing(facets.status, facets.detail) != standing:
             break
-        since = version.since
+        since = day
     return since
