@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -59,16 +58,11 @@ def made_at(day: date, *, hours: float = 62) -> datetime:
     return datetime.combine(day, time(7), UTC) + timedelta(hours=hours)
 
 
-@dataclass(repr=False)
 class Channel:
     """A Recoup with one content owner, and the stand-in that it asks."""
 
-    system: System
-    youtube: YouTubeStandIn
-    clock: MovableClock
-
-    def __repr__(self) -> str:
-        return "a channel"  # a property that fails would print all of it
+    def __init__(self, system: System, youtube: YouTubeStandIn, clock: MovableClock) -> None:
+        self.system, self.youtube, self.clock = system, youtube, clock
 
     def publish(self, day: date, claims: Claims | bytes, **how: Any) -> None:
         """Publish a report of a day; the clock goes on to when it was made, if it is not beyond that."""

@@ -140,7 +140,11 @@ def test_any_order_of_reports_and_backfills_ends_the_same(
         ended = (
             changes_told(shared),
             [as_of(shared, day) for day in days],
-            sorted(shared.rows("select key, views from rights_things")),
+            sorted(
+                shared.rows(
+                    "select key, since, is_gone, views, status, detail, asset_id, policy from rights_things"
+                )
+            ),
             sorted(
                 shared.rows(
                     "select day, added, gone, changed, things, counts::text from rights_reports where state = 'taken'"

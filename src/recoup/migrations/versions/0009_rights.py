@@ -104,6 +104,7 @@ def upgrade() -> None:
         sa.Column("series_id", sa.Uuid(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("since", sa.Date(), nullable=False),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.Column("views", sa.BigInteger(), nullable=False),
         sa.Column("claims", sa.BigInteger(), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
@@ -114,26 +115,33 @@ def upgrade() -> None:
         sa.Column("asset_id", sa.Text(), nullable=False),
         sa.Column("video_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("series_id", "key", name=op.f("pk_rights_things")),
+        postgresql_with={"fillfactor": "80"},
     )
-    op.create_index("ix_rights_things_views", "rights_things", ["series_id", "views", "key"], unique=False)
+    there = sa.text("not is_gone")
     op.create_index(
-        "ix_rights_things_status", "rights_things", ["series_id", "status", "views", "key"], unique=False
+        "ix_rights_things_views", "rights_things", ["series_id", "views", "key"], postgresql_where=there
     )
-    op.create_index("ix_rights_things_asset", "rights_things", ["asset_id", "key"], unique=False)
-    op.create_index("ix_rights_things_video", "rights_things", ["video_id", "key"], unique=False)
-    op.create_index("ix_rights_things_since", "rights_things", ["series_id", "since", "key"], unique=False)
+    op.create_index(
+        "ix_rights_things_unusual",
+        "rights_things",
+        ["series_id", "status", "views", "key"],
+        postgresql_where=sa.text("not is_gone and status <> 'ACTIVE'"),
+    )
+    op.create_index("ix_rights_things_asset", "rights_things", ["asset_id", "key"], postgresql_where=there)
+    op.create_index("ix_rights_things_video", "rights_things", ["video_id", "key"], postgresql_where=there)
     op.create_table(
         "rights_versions",
         sa.Column("series_id", sa.Uuid(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
         sa.Column("since", sa.Date(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("before", sa.Date(), nullable=True),
         sa.Column("report_id", sa.Uuid(), nullable=False),
         sa.Column("is_gone", sa.Boolean(), nullable=False),
         sa.Column("cells", sa.Text(), nullable=False),
         sa.CheckConstraint("is_gone = (cells = '')", name=op.f("ck_rights_versions_gone_has_no_cells")),
-        sa.PrimaryKeyConstraint("series_id", "key", "since", name=op.f("pk_rights_versions")),
+        sa.CheckConstraint("before < since", name=op.f("ck_rights_versions_chain")),
+        sa.PrimaryKeyConstraint("series_id", "since", "key", name=op.f("pk_rights_versions")),
     )
-    op.create_index("ix_rights_versions_since", "rights_versions", ["series_id", "since"], unique=False)
     op.create_table(
         "rights_changes",
         sa.Column("report_id", sa.Uuid(), nullable=False),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from recoup.areas.rights.models import Report, ReportState, Thing, Version
@@ -34,7 +34,7 @@ def columns_of(db: Session, report_id: UUID) -> list[str]:
 
 def column_groups(db: Session, series_id: UUID) -> Sequence[ColumnGroup]:
     """Return the reports that versions of today come from, by their columns."""
-    days = select(Thing.since).where(Thing.series_id == series_id).distinct()
+    days = select(Thing.since).where(Thing.series_id == series_id, Thing.is_gone.is_(False)).distinct()
     rows = db.execute(
         select(Report.columns, func.array_agg(Report.id))
         .where(Report.series_id == series_id, Report.state == ReportState.TAKEN, Report.day.in_(days))
@@ -50,18 +50,39 @@ def in_the_middle(
     said = func.upper(Thing.status + " " + Thing.detail)
     found = db.scalars(
         select(Thing)
-        .where(Thing.series_id == series_id, or_(*(said.contains(word, autoescape=True) for word in words)))
+        .where(
+            Thing.series_id == series_id,
+            Thing.is_gone.is_(False),
+            or_(*(said.contains(word, autoescape=True) for word in words)),
+        )
         .order_by(Thing.key)
     ).all()
     for start in range(0, len(found), AT_ONCE):
         things = {thing.key: thing for thing in found[start : start + AT_ONCE]}
-        rows = db.scalars(
-            select(Version)
-            .where(Version.series_id == series_id, Version.key.in_(things))
-            .order_by(Version.key, Version.since.desc())
-        )
-        for key, versions in groupby(rows, key=lambda version: version.key):
-            yield things[key], list(versions)
+        for key, versions in chains(db, series_id, list(things)).items():
+            yield things[key], versions
+
+
+_CHAINS = text(
+    """
+    with recursive chain as (
+        select v.* from rights_things t
+        join rights_versions v on v.series_id = t.series_id and v.since = t.since and v.key = t.key
+        where t.series_id = :series and t.key = any(:keys)
+        union all
+        select v.* from chain c
+        join rights_versions v on v.series_id = c.series_id and v.since = c.before and v.key = c.key
+    )
+    select * from chain order by key, since desc
+    """
+)
+
+
+def chains(db: Session, series_id: UUID, keys: Sequence[str]) -> dict[str, list[Version]]:
+    """Return every version of these things, by key, newest first."""
+    statement = select(Version).from_statement(_CHAINS)
+    rows = db.scalars(statement, {"series": series_id, "keys": list(keys)})
+    return {key: list(versions) for key, versions in groupby(rows, key=lambda version: version.key)}
 
 
 class Readers:

@@ -28,27 +28,36 @@ from recoup.areas.rights.service.owing import Standing
 from recoup.core.db import at_the_driver, copy_rows
 
 _THING = ("views", "claims", "status", "detail", "origin", "type", "policy", "asset_id", "video_id")
-_THING_COLUMNS = ("series_id", "key", "since", *_THING)
-_VERSION_COLUMNS = ("series_id", "key", "since", "report_id", "is_gone", "cells")
+_THING_COLUMNS = ("series_id", "key", "since", "is_gone", *_THING)
+_VERSION_COLUMNS = ("series_id", "key", "since", "before", "report_id", "is_gone", "cells")
 _CHANGE_COLUMNS = (
     *("report_id", "key", "series_id", "day", "sort", "cause", "causes", "columns", "before", "after"),
     *("weight", "claims", "status", "asset_id", "title", "artist"),
 )
 _STOOD = f"""
-select t.key, {", ".join(f"t.{name}" for name in _THING)}, v.report_id, v.cells
-from rights_things t join rights_versions v on v.series_id = t.series_id and v.key = t.key and v.since = t.since
-where t.series_id = %s and t.key = any(%s)
+select t.key, t.since, {", ".join(f"t.{name}" for name in _THING)}, v.report_id, v.cells
+from rights_things t join rights_versions v on v.series_id = t.series_id and v.since = t.since and v.key = t.key
+where t.series_id = %s and t.key = any(%s) and not t.is_gone
 """
-_LEAVE = "delete from rights_things where series_id = %s and key = any(%s)"
+_WERE_HERE = "select key, since from rights_things where series_id = %s and key = any(%s)"
+_CHANGE = f"""
+update rights_things t set since = n.since, is_gone = n.is_gone, {", ".join(f"{name} = n.{name}" for name in _THING)}
+from unnest(%s::text[], %s::date[], %s::bool[], %s::bigint[], %s::bigint[], {", ".join(["%s::text[]"] * 7)})
+  as n(key, since, is_gone, {", ".join(_THING)})
+where t.series_id = %s and t.key = n.key
+"""
+_LEAVE = "update rights_things set since = %s, is_gone = true where series_id = %s and key = any(%s)"
+_FORGET = "delete from rights_things where series_id = %s and key = any(%s)"
 _MOVE = """
 update rights_things t set views = m.views from unnest(%s::text[], %s::bigint[]) as m(key, views)
 where t.series_id = %s and t.key = m.key
 """
-_WERE_HERE = "select distinct key from rights_versions where series_id = %s and key = any(%s)"
-_TOUCHED = "select distinct key from rights_versions where series_id = %s and since >= %s"
+_TOUCHED = """
+select distinct on (key) key, before from rights_versions where series_id = %s and since >= %s order by key, since
+"""
 _LAST = """
-select distinct on (key) key, since, report_id, is_gone, cells from rights_versions
-where series_id = %s and key = any(%s) order by key, since desc
+select v.key, v.since, v.report_id, v.is_gone, v.cells from unnest(%s::text[], %s::date[]) as last(key, since)
+join rights_versions v on v.series_id = %s and v.since = last.since and v.key = last.key
 """
 AT_ONCE = 10_000
 
@@ -110,21 +119,24 @@ class _Writing:
         return self._written
 
     def _take(self, rows: Sequence[Row]) -> None:
-        old = self._leave([row.key for row in rows if not row.is_new])
+        old = self._stood([row.key for row in rows if not row.is_new])
         back = self._were_here([row.key for row in rows if row.is_new])
-        things, versions, changes = [], [], []
+        fresh, again, versions, changes = [], [], [], []
         for row in rows:
             views = layouts.rounded(row.count, self._terms.digits)
             facets = self._facets(row.cells)
-            things.append(_thing(self._series, row.key, self._report.day, facets, views))
-            versions.append(self._version(row.key, layouts.joined(row.cells)))
+            before, stood = old.get(row.key, (back.get(row.key), None))
+            thing = _thing(self._series, row.key, self._report.day, facets, views)
+            (fresh if before is None else again).append(thing)
+            versions.append(self._version(row.key, before, layouts.joined(row.cells)))
             self._count(facets, by=1)
-            self._stand(row.key, old.get(row.key), facets, views)
-            judged = self._judge(row, facets, old.get(row.key), was_here=row.key in back)
+            self._stand(row.key, stood, facets, views)
+            judged = self._judge(row, facets, stood, was_here=row.key in back)
             if judged is not None and self._before is not None:
                 changes.append(self._change(row.key, judged))
         self._copy(Version, _VERSION_COLUMNS, versions)
-        self._copy(Thing, _THING_COLUMNS, things)
+        self._copy(Thing, _THING_COLUMNS, fresh)
+        _bring_up_to_date(self._db, self._series, again)
         self._copy(Change, _CHANGE_COLUMNS, changes)
 
     def _judge(self, row: Row, facets: Facets, stood: Stood | None, *, was_here: bool) -> Judged | None:
@@ -151,26 +163,26 @@ class _Writing:
 
     def _end(self, keys: Sequence[str]) -> None:
         versions, changes = [], []
-        for key, stood in self._leave(keys, whole=True).items():
+        for key, (since, stood) in self._stood(keys, whole=True).items():
             self._count(stood.facets, by=-1)
             self._stand(key, stood, None, stood.views)
-            versions.append(self._version(key, ""))
+            versions.append(self._version(key, since, ""))
             changes.append(self._change(key, judging.gone(stood)))
         self._written.gone += len(changes)
         self._copy(Version, _VERSION_COLUMNS, versions)
+        self._run(_LEAVE, self._report.day, self._series.id, list(keys))
         self._copy(Change, _CHANGE_COLUMNS, changes)
 
-    def _leave(self, keys: Sequence[str], *, whole: bool = False) -> dict[str, Stood]:
-        """Return how things stood, and let them stand no longer; ``whole``: with titles and artists."""
+    def _stood(self, keys: Sequence[str], *, whole: bool = False) -> dict[str, tuple[date, Stood]]:
+        """Return since when and how things stand; ``whole``: with titles and artists."""
         if not keys:
             return {}
         told = {}
-        for key, views, claims, *rest in self._run(_STOOD, self._series.id, list(keys)):
+        for key, since, views, claims, *rest in self._run(_STOOD, self._series.id, list(keys)):
             *words, report_id, cells = rest
             columns, parts = self._columns_by(report_id), layouts.parted(cells)
             facets = faceting.reader(self._layout, columns)(parts) if whole else Facets(*words, claims=claims)
-            told[key] = Stood(columns, parts, facets, views)
-        self._run(_LEAVE, self._series.id, list(keys))
+            told[key] = since, Stood(columns, parts, facets, views)
         return told
 
     def _columns_by(self, report_id: UUID) -> list[str]:
@@ -178,13 +190,15 @@ class _Writing:
             self._columns_of[report_id] = version_rows.columns_of(self._db, report_id)
         return self._columns_of[report_id]
 
-    def _were_here(self, keys: Sequence[str]) -> set[str]:
+    def _were_here(self, keys: Sequence[str]) -> dict[str, date]:
+        """Return those of new things that were here earlier, with the day on which they left."""
         if not keys or self._before is None:
-            return set()
-        return {key for (key,) in self._run(_WERE_HERE, self._series.id, list(keys))}
+            return {}
+        found = self._run(_WERE_HERE, self._series.id, list(keys))
+        return {key: since for key, since in found}  # noqa: C416 - rows are not pairs to mypy
 
-    def _version(self, key: str, cells: str) -> tuple[Any, ...]:
-        return self._series.id, key, self._report.day, self._report.id, not cells, cells
+    def _version(self, key: str, before: date | None, cells: str) -> tuple[Any, ...]:
+        return self._series.id, key, self._report.day, before, self._report.id, not cells, cells
 
     def _change(self, key: str, judged: Judged) -> tuple[Any, ...]:
         self._written.causes[judged.causes[0]] += 1
@@ -232,17 +246,21 @@ def unwrite(db: Session, series: Series, *, day: date, terms: Terms) -> None:
 
     Counters of what then stands again are those of its version, until ``move_counters`` brings them up to date.
     """
-    touched = [key for (key,) in _run(db, _TOUCHED, series.id, day)]
+    touched = [(key, before) for key, before in _run(db, _TOUCHED, series.id, day)]
     db.execute(delete(Change).where(Change.series_id == series.id, Change.day >= day))
     db.execute(delete(Version).where(Version.series_id == series.id, Version.since >= day))
     layout = LAYOUTS[series.kind]
     columns_of: dict[UUID, list[str]] = {}
     for start in range(0, len(touched), AT_ONCE):
-        keys = touched[start : start + AT_ONCE]
-        _run(db, _LEAVE, series.id, keys)
+        some = touched[start : start + AT_ONCE]
+        _run(db, _FORGET, series.id, [key for key, before in some if before is None])
+        last = [(key, before) for key, before in some if before is not None]
         things = []
-        for key, since, report_id, is_gone, cells in _run(db, _LAST, series.id, keys):
+        for key, since, report_id, is_gone, cells in _run(
+            db, _LAST, [key for key, _ in last], [since for _, since in last], series.id
+        ):
             if is_gone:
+                _run(db, _LEAVE, since, series.id, [key])
                 continue
             if report_id not in columns_of:
                 columns_of[report_id] = version_rows.columns_of(db, report_id)
@@ -250,7 +268,7 @@ def unwrite(db: Session, series: Series, *, day: date, terms: Terms) -> None:
             count = parts[columns.index(layout.counter)] if layout.counter in columns else ""
             views = layouts.rounded(faceting.whole(count), terms.digits)
             things.append(_thing(series, key, since, faceting.reader(layout, columns)(parts), views))
-        copy_rows(db, Thing.__tablename__, _THING_COLUMNS, things)
+        _bring_up_to_date(db, series, things)
 
 
 def tell(db: Session, series: Series, target: Path) -> Told:
@@ -261,7 +279,7 @@ def tell(db: Session, series: Series, target: Path) -> Told:
             statement = (
                 f"copy (select t.key, t.views, {number}, v.cells from rights_things t join rights_versions v "
                 f"on v.series_id = t.series_id and v.key = t.key and v.since = t.since "
-                f"where t.series_id = '{series.id}' "
+                f"where t.series_id = '{series.id}' and not t.is_gone "
                 f"and v.report_id = any('{{{','.join(map(str, group.report_ids))}}}')) to stdout (format csv)"
             )
             with at_the_driver(db.connection(), statement) as raw, raw.cursor().copy(statement) as copy:
@@ -272,9 +290,16 @@ def tell(db: Session, series: Series, target: Path) -> Told:
 
 def _thing(series: Series, key: str, since: date, facets: Facets, views: int) -> tuple[Any, ...]:
     return (
-        *(series.id, key, since, views, facets.claims, facets.status, facets.detail, facets.origin),
+        *(series.id, key, since, False, views, facets.claims, facets.status, facets.detail, facets.origin),
         *(facets.type, facets.policy, facets.asset_id, facets.video_id),
     )
+
+
+def _bring_up_to_date(db: Session, series: Series, things: Sequence[tuple[Any, ...]]) -> None:
+    """Write anew how things stand that are known already."""
+    if things:
+        _, *columns = zip(*things, strict=True)
+        _run(db, _CHANGE, *(list(column) for column in columns), series.id)
 
 
 def _run(db: Session, statement: str, *values: object) -> Iterable[Sequence[Any]]:
