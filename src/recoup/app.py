@@ -20,6 +20,7 @@ from recoup.adapters.mail import MailChannel
 from recoup.adapters.secrets_manager import SecretsManager
 from recoup.adapters.smtp import SmtpSettings
 from recoup.adapters.stores import open_store
+from recoup.adapters.webhook import WebhookChannel
 from recoup.adapters.youtube import YouTubeReports
 from recoup.adapters.youtube_secrets import OwnerCredentials
 from recoup.areas.metering.area import AREA as METERING
@@ -41,7 +42,7 @@ from recoup.office.files.area import AREA as FILES
 from recoup.office.jobs import service as jobs
 from recoup.office.jobs.area import AREA as JOBS
 from recoup.office.journal.area import AREA as JOURNAL
-from recoup.office.messages import outgoing
+from recoup.office.messages import catalogue, outgoing
 from recoup.office.messages import service as messages
 from recoup.office.messages.area import AREA as MESSAGES
 from recoup.office.outbox.area import AREA as OUTBOX
@@ -59,6 +60,7 @@ from recoup.web.area import Area
 AREAS: tuple[Area, ...] = (RIGHTS, METERING)
 OFFICE: tuple[Area, ...] = (JOURNAL, OWED, FILES, CONTROLS, OUTBOX, MESSAGES, PEOPLE, JOBS, SETUP, DESK)
 ALL = OFFICE + AREAS
+catalogue.declare(*(mail for area in ALL for mail in area.mails))
 
 DATABASE = "recoup"
 
@@ -185,6 +187,13 @@ def _channels(settings: Settings, sessions: sessionmaker[Session], clock: Clock)
     channels: dict[str, Channel] = {
         "mail": MailChannel(partial(_mail, settings, sessions), folder=settings.home / "mail")
     }
+    webhooks = {
+        owner.id: owner.slack_webhook.get_secret_value()
+        for owner in owners_of(settings.section("rights", RightsSettings))
+        if owner.slack_webhook
+    }
+    if webhooks:
+        channels["webhook"] = WebhookChannel(webhooks.get, now=clock)
     metering = settings.section("metering", MeteringSettings)
     if metering.clazar_client_id and metering.clazar_client_secret:
         channels["clazar"] = ClazarChannel(

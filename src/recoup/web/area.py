@@ -110,6 +110,8 @@ class Area:
     """Routers, or where each is: ``recoup.office.jobs.api:router``."""
     pages: tuple[Door, ...] = ()
     """Routes of the portal, under /desk; they are not part of the API's description."""
+    mails: tuple[Any, ...] = ()
+    """Templates of mails that it sends: ``Declared``s of office/messages/catalogue."""
     templates: str = ""
     """The package that holds this part's ``templates``, which pages name ``<part>/<file>``."""
     menu: tuple[MenuItem, ...] = ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from recoup.areas.rights.controls import CONTROLS
 from recoup.areas.rights.jobs.sync import SyncParams, run_job
+from recoup.areas.rights.mails import MAILS
+from recoup.areas.rights.service.telling import DELIVERIES
 from recoup.areas.rights.settings import RightsSettings
 from recoup.core.parts import DefaultSchedule, Job, Missed
 from recoup.web.area import Area
@@ -22,4 +24,6 @@ AREA = Area(
     settings={"rights": RightsSettings},
     jobs=(SYNC,),
     controls=CONTROLS,
+    deliveries=(DELIVERIES,),
+    mails=MAILS,
 )

@@ -24,6 +24,9 @@ class Declared:
     must_name: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     """What is not always there: name it with ``default``."""
+    package: str = "recoup.office.messages"
+    """Whose packaged texts they are, in ``folder/<name>``."""
+    folder: str = "templates"
 
 
 _RUN = {
@@ -168,10 +171,23 @@ MAIL_TEST = Declared(
     samples=({"by": "ada@example.com", "at": _NOW, "server": "mail.example.com:587"},),
 )
 
-TEMPLATES: Mapping[str, Declared] = {
+TEMPLATES: dict[str, Declared] = {
     one.name: one for one in (ALERT, RUN_FINISHED, SIGN_IN_CODE, WELCOME, ACCOUNT_CHANGED, MAIL_TEST)
 }
-"""By name; each has its packaged texts in ``templates/<name>``."""
+"""By name; ``app.py`` adds those of the areas, before anything is rendered."""
+
+
+def declare(*templates: Declared) -> None:
+    """Add an area's templates; another one of the same name is a mistake in our code."""
+    for one in templates:
+        if TEMPLATES.setdefault(one.name, one) is not one:
+            raise ValueError(f"two templates are called {one.name}")
+
+
+def choices(_db: object) -> tuple[tuple[str, str], ...]:
+    """Return every template by name and title, as a list offers them."""
+    return tuple((one.name, one.title) for one in TEMPLATES.values())
+
 
 FILTERS: Mapping[str, str] = {
     "moment": 'a time, in a zone: at|moment("UTC")',

@@ -36,7 +36,7 @@ MESSAGES: Listing[Mail] = Listing(
     ),
     filters=(
         Filter("to", "To begins with", placeholder="ada@example.com"),
-        Filter("template", "Template", tuple((one.name, one.title) for one in catalogue.TEMPLATES.values())),
+        Filter("template", "Template", catalogue.choices),
         Filter("state", "State", tuple((str(state), str(state)) for state in State)),
     ),
     rows=queries.mails_page,

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import (
+    ChoiceLoader,
     Environment,
     PackageLoader,
     StrictUndefined,
@@ -50,7 +51,8 @@ def packaged(template: str, context: Mapping[str, object]) -> rules.Rendered:
 @functools.cache
 def packaged_sources(template: str) -> Sources:
     """Return the packaged texts of a template as they stand in their files."""
-    folder = files("recoup.office.messages") / "templates" / template
+    declared = named(template)
+    folder = files(declared.package) / declared.folder / template
     return {part: (folder / name).read_text(encoding="utf-8") for part, name in FILES.items()}
 
 
@@ -125,8 +127,9 @@ def _given(value: Any) -> Any:
 
 @functools.cache
 def _environment() -> Environment:
+    homes = dict.fromkeys((one.package, one.folder) for one in catalogue.TEMPLATES.values())
     environment = Environment(
-        loader=PackageLoader("recoup.office.messages"),
+        loader=ChoiceLoader([PackageLoader(package, folder) for package, folder in homes]),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,

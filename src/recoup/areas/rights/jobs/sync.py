@@ -45,8 +45,8 @@ def run_job(run: RunningRun, params: SyncParams) -> Outcome:
     with work.folder(run) as folder:
         collected = _collect(run, settings, folder, params, made_after)
         processed = _process(run, settings, folder, params)
-    if "process" in params.steps:
-        telling.tell_all(run, settings)
+        if "process" in params.steps:
+            telling.tell_all(run, settings, folder)
     watch(run)
     return outcome(collected, processed, parked=_parked(run))
 

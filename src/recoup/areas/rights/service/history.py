@@ -27,7 +27,8 @@ from recoup.areas.rights.rules.layouts import LAYOUTS, Layout
 from recoup.areas.rights.service.owing import Standing
 from recoup.core.db import at_the_driver, copy_rows
 
-_THING = ("views", "claims", "status", "detail", "origin", "type", "policy", "asset_id", "video_id")
+_WORDS = ("status", "detail", "origin", "type", "policy", "asset_id", "video_id")
+_THING = ("views", "claims", *_WORDS)
 _THING_COLUMNS = ("series_id", "key", "since", "is_gone", *_THING)
 _VERSION_COLUMNS = ("series_id", "key", "since", "before", "report_id", "is_gone", "cells")
 _CHANGE_COLUMNS = (
@@ -121,7 +122,9 @@ class _Writing:
     def _take(self, rows: Sequence[Row]) -> None:
         old = self._stood([row.key for row in rows if not row.is_new])
         back = self._were_here([row.key for row in rows if row.is_new])
-        fresh, again, versions, changes = [], [], [], []
+        fresh: list[tuple[Any, ...]] = []
+        again: list[tuple[Any, ...]] = []
+        versions, changes = [], []
         for row in rows:
             views = layouts.rounded(row.count, self._terms.digits)
             facets = self._facets(row.cells)
@@ -181,7 +184,10 @@ class _Writing:
         for key, since, views, claims, *rest in self._run(_STOOD, self._series.id, list(keys)):
             *words, report_id, cells = rest
             columns, parts = self._columns_by(report_id), layouts.parted(cells)
-            facets = faceting.reader(self._layout, columns)(parts) if whole else Facets(*words, claims=claims)
+            if whole:
+                facets = faceting.reader(self._layout, columns)(parts)
+            else:
+                facets = Facets(claims=claims, **dict(zip(_WORDS, words, strict=True)))
             told[key] = since, Stood(columns, parts, facets, views)
         return told
 

@@ -1,0 +1,79 @@
+"""Changes of snapshots: the heaviest, by cause, for one thing, and between any two days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from recoup.areas.rights.models import Change
+
+AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class CauseSum:
+    """How many changes have a cause, and what they weigh together in views."""
+
+    cause: str
+    count: int
+    weight: int
+
+
+def top(db: Session, report_id: UUID, *, limit: int) -> Sequence[Change]:
+    """Return the heaviest changes of a snapshot."""
+    return db.scalars(
+        select(Change)
+        .where(Change.report_id == report_id)
+        .order_by(Change.weight.desc(), Change.key.desc())
+        .limit(limit)
+    ).all()
+
+
+def by_cause(db: Session, report_id: UUID) -> list[CauseSum]:
+    """Return the causes of a snapshot's changes, the most frequent first."""
+    rows = db.execute(
+        select(Change.cause, func.count(), func.coalesce(func.sum(Change.weight), 0))
+        .where(Change.report_id == report_id)
+        .group_by(Change.cause)
+        .order_by(func.count().desc(), Change.cause)
+    )
+    return [CauseSum(cause, count, int(weight)) for cause, count, weight in rows]
+
+
+def heaviest(db: Session, report_id: UUID, sort: str, *, most: int) -> Iterator[Change]:
+    """Yield the changes of one sort, the heaviest first, in portions."""
+    statement = (
+        select(Change)
+        .where(Change.report_id == report_id, Change.sort == sort)
+        .order_by(Change.weight.desc(), Change.key.desc())
+        .limit(most)
+        .execution_options(yield_per=AT_ONCE)
+    )
+    for change in db.scalars(statement):
+        yield change
+        db.expunge(change)
+
+
+def of_key(db: Session, series_id: UUID, key: str) -> Sequence[Change]:
+    """Return every change of one thing, newest first."""
+    return db.scalars(
+        select(Change).where(Change.series_id == series_id, Change.key == key).order_by(Change.day.desc())
+    ).all()
+
+
+def keys_between(
+    db: Session, series_id: UUID, *, after: date, until: date, beyond: str = "", limit: int = AT_ONCE
+) -> Sequence[str]:
+    """Return keys that changed after a day and until another (inclusive), in their order, ``beyond`` a key."""
+    return db.scalars(
+        select(Change.key)
+        .where(Change.series_id == series_id, Change.day > after, Change.day <= until, Change.key > beyond)
+        .distinct()
+        .order_by(Change.key)
+        .limit(limit)
+    ).all()
