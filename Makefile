@@ -8,13 +8,15 @@ READY := $(VENV)/.ready
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -le 8 ] && echo "$$n" || echo 8)
 PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
 
-.PHONY: help setup install assets demo run lint test browser screenshots bench lock wheel-check
+.PHONY: help setup install assets demo run download process lint test browser screenshots bench lock wheel-check
 
 help:
 	@echo "make setup        install everything into $(VENV) (also: make install)"
 	@echo "make assets       bundle the portal's scripts and styles anew, where they changed"
 	@echo "make demo         start it with stand-ins of the outside world and show a result"
 	@echo "make run          start Recoup"
+	@echo "make download     fetch YouTube's new reports (SINCE=2022-10-01T00:00:00Z: what was made after that)"
+	@echo "make process      compare the fetched reports with what is known, and tell"
 	@echo "make test         lint, then every test; make lint for the first half alone"
 	@echo "make screenshots  take the pictures in docs/pictures anew"
 	@echo "make bench        every benchmark, each beside a peer or a floor"
@@ -45,6 +47,12 @@ demo: $(READY)
 
 run: $(READY)
 	@$(BIN)/recoup up
+
+download: $(READY)
+	@$(BIN)/recoup rights download $(SINCE)
+
+process: $(READY)
+	@$(BIN)/recoup rights process
 
 lint: $(READY)
 	$(BIN)/ruff check .

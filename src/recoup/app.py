@@ -22,16 +22,18 @@ from recoup.adapters.smtp import SmtpSettings
 from recoup.adapters.stores import open_store
 from recoup.adapters.webhook import WebhookChannel
 from recoup.adapters.youtube import YouTubeReports
-from recoup.adapters.youtube_secrets import OwnerCredentials
+from recoup.adapters.youtube_secrets import NamedOwners, OwnerCredentials
+from recoup.adapters.youtube_sign_in import YouTubeSignIn
 from recoup.areas.metering.area import AREA as METERING
 from recoup.areas.metering.settings import MeteringSettings
 from recoup.areas.rights.area import AREA as RIGHTS
+from recoup.areas.rights.service import signing
 from recoup.areas.rights.settings import RightsSettings, owners_of
 from recoup.core.clock import Clock, utc_now
 from recoup.core.db import connect, one_by_one, session_factory, wait_until_ready
 from recoup.core.errors import Misconfigured
 from recoup.core.parts import Parts
-from recoup.core.ports import Channel
+from recoup.core.ports import Channel, ReportSource
 from recoup.core.postgres import EmbeddedPostgres
 from recoup.core.system import Caller, Ports, Presented, System
 from recoup.core.workers import worker_name
@@ -151,6 +153,7 @@ def _system(
             open_store=open_store,
             channels=_channels(settings, sessions, clock) if channels is None else channels,
             reports=_reports(settings, clock),
+            sign_in=YouTubeSignIn(),
         ),
         parts=merged(ALL),
         worker=worker_name(),
@@ -207,7 +210,7 @@ def _channels(settings: Settings, sessions: sessionmaker[Session], clock: Clock)
     return channels
 
 
-def _reports(settings: Settings, clock: Clock) -> YouTubeReports | None:
+def _reports(settings: Settings, clock: Clock) -> ReportSource | None:
     rights = settings.section("rights", RightsSettings)
     places = {owner.id: owner.credentials for owner in owners_of(rights)}
     if not places:
@@ -219,13 +222,14 @@ def _reports(settings: Settings, clock: Clock) -> YouTubeReports | None:
     )
     credentials = OwnerCredentials(
         places.get,
-        folder=settings.home / "secrets",
+        written=partial(signing.authorised_path, settings.home),
         token=rights.token.get_secret_value() if rights.token else None,
         secrets=secrets,
     )
-    return YouTubeReports(
+    source = YouTubeReports(
         credentials, now=clock, reporting_url=rights.reporting_url, partner_url=rights.partner_url
     )
+    return NamedOwners(source, secrets)
 
 
 def _mail(settings: Settings, sessions: sessionmaker[Session]) -> SmtpSettings | None:

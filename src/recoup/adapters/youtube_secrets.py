@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from recoup.adapters.secrets_manager import SecretsManager
-from recoup.core.errors import Misconfigured, NeedsReauthorisation, NotFound
+from recoup.adapters.youtube import YouTubeReports
+from recoup.core.errors import Misconfigured, NeedsReauthorisation
+from recoup.core.ports import ClaimNow, ReportFile, ReportJob
 
 FROM_AWS = "aws:"
-OAUTH, OWNER = "youtube-oauth", "youtube-api"
+NO_REGION = Misconfigured("AWS Secrets Manager has no region.", fix="Set AWS_REGION.")
 FIX = "Run `recoup rights authorise`."
 
 
@@ -19,18 +23,18 @@ class OwnerCredentials:
     """Answers a content owner's credentials as google-auth writes an authorised user's.
 
     ``place`` says where an owner's are: a path, ``aws:NAME``, or nothing: then the text of ``token``, or else the file
-    that ``recoup rights authorise`` wrote into ``folder``.
+    that ``written`` names, in which `recoup rights authorise` leaves them.
     """
 
     def __init__(
         self,
         place: Callable[[str], str | None],
         *,
-        folder: Path,
+        written: Callable[[str], Path],
         token: str | None = None,
         secrets: SecretsManager | None = None,
     ) -> None:
-        self._place, self._folder, self._token, self._secrets = place, folder, token, secrets
+        self._place, self._written, self._token, self._secrets = place, written, token, secrets
 
     def __call__(self, owner: str, fresh: bool) -> Mapping[str, Any]:  # noqa: FBT001 - the adapter's shape
         """Return them; raise NeedsReauthorisation where there are none, Misconfigured where they cannot be read."""
@@ -41,28 +45,55 @@ class OwnerCredentials:
             return _mapping(_read(Path(place), owner), place)
         if self._token is not None:
             return _mapping(self._token, "YOUTUBE_TOKEN_JSON")
-        path = written_to(self._folder, owner)
+        path = self._written(owner)
         return _mapping(_read(path, owner), str(path))
 
     def _secret(self, name: str, *, fresh: bool) -> Mapping[str, Any] | str:
         if self._secrets is None:
-            raise Misconfigured("AWS Secrets Manager has no region.", fix="Set AWS_REGION.")
+            raise NO_REGION
         return self._secrets.get(name, fresh=fresh)
 
 
-def written_to(folder: Path, owner: str) -> Path:
-    """Return the file that holds what a person authorised for an owner."""
-    safe = "".join(char for char in owner if char.isalnum() or char in "-_")
-    return folder / f"youtube-{safe}.json"
+class NamedOwners:
+    """A source that is asked about owners by name: one like ``aws:NAME`` is the owner that a secret holds."""
 
+    def __init__(self, source: YouTubeReports, secrets: SecretsManager | None) -> None:
+        self._source, self._secrets = source, secrets
 
-def owner_in(secrets: SecretsManager) -> str:
-    """Return the content owner that the secret ``youtube-api`` names; raise as SecretsManager does."""
-    found = secrets.get(OWNER)
-    owner = found if isinstance(found, str) else str(found.get("content_owner_id", ""))
-    if not owner.strip():
-        raise NotFound(f"The secret {OWNER} names no content_owner_id.")
-    return owner.strip()
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._source.close()
+        if self._secrets is not None:
+            self._secrets.close()
+
+    def jobs(self, owner: str) -> list[ReportJob]:
+        """Return the owner's jobs."""
+        return self._source.jobs(self._id(owner))
+
+    def reports(self, owner: str, job_id: str, *, made_after: datetime | None) -> list[ReportFile]:
+        """Return the reports of a job."""
+        return self._source.reports(self._id(owner), job_id, made_after=made_after)
+
+    def body(self, owner: str, report: ReportFile) -> AbstractContextManager[Iterator[bytes]]:
+        """Open a report's bytes."""
+        return self._source.body(self._id(owner), report)
+
+    def claim(self, owner: str, claim_id: str) -> ClaimNow:
+        """Ask for one claim as it is now."""
+        return self._source.claim(self._id(owner), claim_id)
+
+    def _id(self, owner: str) -> str:
+        """Return the external id; raise as SecretsManager does, Misconfigured where the secret names no owner."""
+        if not owner.startswith(FROM_AWS):
+            return owner
+        name = owner.removeprefix(FROM_AWS)
+        if self._secrets is None:
+            raise NO_REGION
+        found = self._secrets.get(name)
+        known = found if isinstance(found, str) else str(found.get("content_owner_id", ""))
+        if not known.strip():
+            raise Misconfigured(f"The secret {name} holds no content_owner_id.")
+        return known.strip()
 
 
 def _read(path: Path, owner: str) -> str:

@@ -223,3 +223,45 @@ class ReportSource(Protocol):
     def claim(self, owner: str, claim_id: str) -> ClaimNow:
         """Ask for one claim as it is now. Raise Forbidden where the account may not use that part of the platform."""
         ...
+
+
+class Consent(Protocol):
+    """A person's consent that is being asked for: the address to open, and what its answer is exchanged for."""
+
+    @property
+    def address(self) -> str:
+        """Return the address that the person opens in a browser."""
+        ...
+
+    def finish(self, answer: str, *, now: Callable[[], datetime]) -> dict[str, Any]:
+        """Exchange the address that the browser was sent to, or its query alone, for credentials.
+
+        Raise Invalid for an answer that does not belong to this consent, Forbidden when the person said no, and
+        otherwise as ReportSource does.
+        """
+        ...
+
+
+class ConsentListener(Protocol):
+    """Waits on loopback for the one redirect that ends a consent."""
+
+    @property
+    def redirect_uri(self) -> str:
+        """Return the address that it waits at."""
+        ...
+
+    def wait(self, timeout: timedelta) -> str:
+        """Return the address that the browser came with; raise Unavailable when none came in time."""
+        ...
+
+
+class SignIn(Protocol):
+    """Signing a person in at the platform that reports rights claims."""
+
+    def begin(self, client: Mapping[str, Any], *, redirect_uri: str) -> Consent:
+        """Begin with what a client secret file holds; raise Misconfigured where it cannot be used."""
+        ...
+
+    def listen(self, *, port: int) -> AbstractContextManager[ConsentListener]:
+        """Open the listener, on a free port where ``port`` is 0; raise Conflict when the port is taken."""
+        ...

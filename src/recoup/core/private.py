@@ -28,3 +28,18 @@ def made_once(path: Path, make: Callable[[], bytes]) -> bytes:
         finally:
             draft.unlink(missing_ok=True)
     return path.read_bytes()
+
+
+def replaced(path: Path, body: bytes) -> None:
+    """Put a secret in the place of what stood in ``path`` (mode 0600), whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from recoup.core.clock import Clock
 from recoup.core.parts import Parts
-from recoup.core.ports import BlobStore, Channel, OpenStore, ReportSource
+from recoup.core.ports import BlobStore, Channel, OpenStore, ReportSource, SignIn
 from recoup.settings import Settings
 
 
@@ -29,6 +29,8 @@ class Ports:
     """The ways out of the house, by name."""
     reports: ReportSource | None = None
     """Where reports of rights claims come from; None where no content owner is set up."""
+    sign_in: SignIn | None = None
+    """How a person signs in there."""
 
 
 class Alert(Protocol):

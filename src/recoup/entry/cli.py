@@ -37,6 +37,7 @@ PROGRAMS = {
 """The programs of this package: where each is, and what --help says of it."""
 
 PARTS = {
+    "rights": "YouTube claim reports: collected, compared, told and priced.",
     "metering": "Usage: read, added up exactly, submitted once, proven.",
     "jobs": "What runs when: list, run, pause, schedule.",
     "runs": "What ran and runs: list, show, tail, cancel, look after, run again.",

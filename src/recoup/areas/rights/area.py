@@ -26,4 +26,6 @@ AREA = Area(
     controls=CONTROLS,
     deliveries=(DELIVERIES,),
     mails=MAILS,
+    routers=("recoup.areas.rights.api:router",),
+    commands="recoup.areas.rights.cli.group:commands",
 )

@@ -28,7 +28,8 @@ class RightsSettings(Section):
     """The section ``[rights]``."""
 
     owner: Annotated[str | None, Env("YOUTUBE_CONTENT_OWNER_ID")] = None
-    """The external id of the one content owner (22 characters), where ``owners`` names none."""
+    """The external id of the one content owner (22 characters), where ``owners`` names none; or ``aws:NAME``, the
+    secret of AWS Secrets Manager that holds it."""
     title: str = ""
     """What people call the one content owner."""
     owners: tuple[OwnerSettings, ...] = ()
@@ -42,11 +43,9 @@ class RightsSettings(Section):
     token: Annotated[SecretStr | None, Env("YOUTUBE_TOKEN_JSON")] = None
     """The same token as JSON text, in place of a file."""
     secrets_region: Annotated[str | None, Env("AWS_REGION")] = None
-    """The region of AWS Secrets Manager; asked only where ``credentials`` begins with ``aws:`` or no owner is set."""
+    """The region of AWS Secrets Manager, which is asked only about what begins with ``aws:``."""
     secrets_prefix: str = "distronation/"
     """What the names of our secrets begin with there."""
-    from_secrets: bool = False
-    """Take content owner and token from AWS Secrets Manager: ``youtube-api`` and ``youtube-oauth``."""
     reporting_url: str = "https://youtubereporting.googleapis.com"
     """Where the YouTube Reporting API is."""
     partner_url: str = "https://youtubepartner.googleapis.com/youtube/partner/v1"

@@ -30,6 +30,7 @@ MAY: Mapping[str, frozenset[Role]] = {
     "files.look": _STAFF,
     "lists.export": _STAFF,
     "owed.look": _STAFF,
+    "rights.look": _STAFF,
     "metering.look": _STAFF,
     "health.look": _STAFF,
     # what decides about money, or starts something
@@ -38,6 +39,7 @@ MAY: Mapping[str, frozenset[Role]] = {
     "outbox.look": _DECIDES,
     "outbox.settle": _DECIDES,
     "messages.look": _DECIDES,
+    "rights.settle": _DECIDES,
     "metering.export": _DECIDES,
     "metering.settle": _DECIDES,
     # what changes how the house works

@@ -9,6 +9,8 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from recoup.areas.rights.models import Report, ReportState, Series
 from recoup.areas.rights.queries import report_rows
 from recoup.areas.rights.reading.unpacking import BrokenFile, unpack
@@ -28,6 +30,8 @@ from recoup.core.parts import RunningRun
 from recoup.core.ports import ReportFile, ReportJob
 
 MEGABYTE = 1_000_000
+MOST_IN_VAIN = 2
+"""Reports in a row that could not be had: one alone may be at fault, and must not stand before all others."""
 
 
 @dataclass
@@ -58,6 +62,8 @@ class Collecting:
         now = self._system.clock()
         with self._run.transaction() as db:
             mine = reports.series_for(db, self._settings, now=now)
+            for report in reports.lapse(db, now=now):
+                self._lapsed(db, report)
         chosen = [(settings, series) for settings, series in mine if owner in {None, series.owner}]
         if not chosen:
             known = ", ".join(sorted({series.owner for _, series in mine})) or "none"
@@ -105,7 +111,7 @@ class Collecting:
         listed = self._source.reports(series.owner, job.id, made_after=since)
         with self._run.transaction() as db:
             held = report_rows.series_of(db, series.id, for_update=True)
-            fresh = reports.note_found(db, held, job, listed, now=self._system.clock())
+            fresh = reports.note_found(db, held, job, listed, made_after=since, now=self._system.clock())
         result.found = len(fresh)
         self._run.count("found", len(fresh))
         news = f"{len(fresh)} new" if fresh else "nothing new"
@@ -114,6 +120,7 @@ class Collecting:
     def _fetch_all(self, series: Series, result: Collected) -> None:
         with self._system.sessions.begin() as db:
             wanted = report_rows.to_fetch(db, series.id, now=self._system.clock())
+        in_vain = 0
         for number, report in enumerate(wanted, start=1):
             self._run.checkpoint()
             label = f"{series.title}, {LAYOUTS[series.kind].noun} of {report.day} ({number} of {len(wanted)})"
@@ -128,9 +135,12 @@ class Collecting:
             except NotFound as error:
                 self._failed(report, error, result, for_good=False)
             except Unavailable as error:
-                self._failed(report, error, result, for_good=False)
-                raise  # whoever cannot be reached now is not asked for the rest
+                self._failed(report, error, result, for_good=False, counts=False)
+                in_vain += 1
+                if error.retry_after is not None or in_vain == MOST_IN_VAIN:
+                    raise  # whoever cannot be reached now is not asked for the rest
             else:
+                in_vain = 0
                 result.kept += 1
                 self._run.count("kept")
 
@@ -164,12 +174,15 @@ class Collecting:
         plain.path.unlink()
         self._run.log(f"{label}: {plain.size:,} bytes, {plain.lines - 1:,} lines.")
 
-    def _failed(self, report: Report, error: RecoupError, result: Collected, *, for_good: bool) -> None:
-        self._run.log(error.sentence(), level="warning")
-        result.problem = error.sentence()
+    def _failed(
+        self, report: Report, error: RecoupError, result: Collected, *, for_good: bool, counts: bool = True
+    ) -> None:
         now = self._system.clock()
         with self._run.transaction() as db:
-            state = reports.failed(db, report.id, error.sentence(), now=now, for_good=for_good)
+            state = reports.failed(db, report.id, error.sentence(), now=now, for_good=for_good, counts=counts)
+            again = state == ReportState.FOUND
+            result.problem = f"{error.detail} The next run asks for it again." if again else error.sentence()
+            self._run.log(result.problem, level="warning")
             if state == ReportState.REJECTED:
                 self._system.alert(
                     db,
@@ -178,6 +191,20 @@ class Collecting:
                     text=f"{error.sentence()}\nWhat was known before stands.",
                     now=now,
                 )
+
+    def _lapsed(self, db: Session, report: Report) -> None:
+        text = (
+            f"YouTube kept the {told_as(report)} until {report.lapses_at:%Y-%m-%d %H:%M} UTC, and it could not be "
+            "fetched before."
+        )
+        self._run.log(text, level="warning")
+        self._system.alert(
+            db,
+            key=f"rights.lapsed:{report.id}",
+            title=f"The report of {report.day} is lost",
+            text=text,
+            now=self._system.clock(),
+        )
 
     def _needs_reauth(self, owner: OwnerSettings, error: NeedsReauthorisation) -> None:
         self._run.log(error.sentence(), level="error")

@@ -1,1 +1,1 @@
-"""The portal's pages of rights."""
+"""The pages of rights, by noun."""

@@ -24,16 +24,6 @@ class CauseSum:
     weight: int
 
 
-def top(db: Session, report_id: UUID, *, limit: int) -> Sequence[Change]:
-    """Return the heaviest changes of a snapshot."""
-    return db.scalars(
-        select(Change)
-        .where(Change.report_id == report_id)
-        .order_by(Change.weight.desc(), Change.key.desc())
-        .limit(limit)
-    ).all()
-
-
 def by_cause(db: Session, report_id: UUID) -> list[CauseSum]:
     """Return the causes of a snapshot's changes, the most frequent first."""
     rows = db.execute(
@@ -77,3 +67,15 @@ def keys_between(
         .order_by(Change.key)
         .limit(limit)
     ).all()
+
+
+def heaviest_of(
+    db: Session, report_id: UUID, *, sort: str | None = None, cause: str | None = None, limit: int
+) -> Sequence[Change]:
+    """Return the heaviest changes of a snapshot, of one sort or cause or of all."""
+    statement = select(Change).where(Change.report_id == report_id)
+    if sort is not None:
+        statement = statement.where(Change.sort == sort)
+    if cause is not None:
+        statement = statement.where(Change.cause == cause)
+    return db.scalars(statement.order_by(Change.weight.desc(), Change.key.desc()).limit(limit)).all()

@@ -140,3 +140,22 @@ def of_series(db: Session, series_id: UUID) -> Sequence[Report]:
     return db.scalars(
         select(Report).where(Report.series_id == series_id).order_by(Report.day, Report.made_at)
     ).all()
+
+
+def newest(db: Session, series_id: UUID, *, state: str | None, limit: int) -> Sequence[Report]:
+    """Return the reports of the latest days."""
+    statement = select(Report).where(Report.series_id == series_id)
+    if state is not None:
+        statement = statement.where(Report.state == state)
+    return db.scalars(statement.order_by(Report.day.desc(), Report.made_at.desc()).limit(limit)).all()
+
+
+def snapshot(db: Session, series_id: UUID, day: date | None) -> Report | None:
+    """Return the snapshot of a day, or the newest one."""
+    if day is None:
+        return head(db, series_id)
+    return db.scalars(
+        select(Report).where(
+            Report.series_id == series_id, Report.day == day, Report.state == ReportState.TAKEN
+        )
+    ).one_or_none()

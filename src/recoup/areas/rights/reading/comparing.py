@@ -21,10 +21,14 @@ from recoup.areas.rights.reading.picking import picked
 from recoup.areas.rights.reading.unpacking import Plain
 from recoup.areas.rights.rules import layouts
 from recoup.areas.rights.rules.layouts import Layout
-from recoup.core.errors import Invalid, Unavailable
+from recoup.core.errors import Conflict, Invalid, Unavailable
 
 AT_ONCE = 10_000
 """Rows that are handed on together."""
+MOST_DIGITS = 12
+"""Of a count: the sum over all rows of a report has to fit into 64 bits."""
+LONGEST_NAME = 500
+"""Bytes of what is looked for (an index holds some 2,700); YouTube's ids have up to 40."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +87,10 @@ class Found:
         *,
         digits: int,
         is_usual: bool,
+        work: Path,
     ) -> None:
         self._connection, self._plain, self._layout = connection, plain, layout
-        self._digits, self._is_usual = digits, is_usual
+        self._digits, self._is_usual, self._work = digits, is_usual, work
         rows, things, views = connection.execute(
             "select (select count(*) from now), count(*), coalesce(sum(exact), 0) from standing"
         ).fetchall()[0]
@@ -135,10 +140,13 @@ class Found:
         yield from _portions(cursor)
 
     def keep_fingerprints(self, path: Path) -> None:
-        """Write the fingerprints, for the next comparison; not after columns came or went, when these are of fewer."""
+        """Write the fingerprints, for the next comparison; not after columns came or went, when these are of fewer.
+
+        ``path`` is on the same disk as the folder of the comparison.
+        """
         if not self._is_usual:
             return
-        part = path.with_suffix(".part")
+        part = self._work / f"{path.name}.part"
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection.execute(
             f"copy (select key, print, {_rounded('exact', self._digits)} as counted from standing) "
@@ -184,12 +192,16 @@ def compared(
             connection.execute(_standing(layout))
             connection.execute(_before(before, both, either))
             connection.execute(_differing(has_whole=both != either))
-            yield Found(connection, plain, layout, digits=terms.digits, is_usual=both == list(ours))
+            yield Found(
+                connection, plain, layout, digits=terms.digits, is_usual=both == list(ours), work=work
+            )
     except duckdb.OutOfMemoryException as error:
         raise Unavailable(
             "There is not enough memory or disk to compare the reports.", fix="Set rights.memory_mb higher."
         ) from error
     except duckdb.IOException as error:
+        if isinstance(before, Kept) and not before.path.exists():
+            raise Conflict("Another run has taken a report of this series meanwhile.") from error
         raise Unavailable(f"The report could not be compared: {error}", fix="It is tried again.") from error
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
         known = trouble.first_problem(plain.path, layout, name=name_told)
@@ -201,34 +213,45 @@ def _now(plain: Plain, layout: Layout, both: Sequence[str], either: Sequence[str
     tie = name(layout.tie) if layout.tie in plain.columns else "null"
     whole = f"{_print(either, plain.columns)} as whole, " if list(both) != list(either) else ""
     counter = _number(layout.counter) if layout.counter in plain.columns else "0::bigint"
-    misfit = " or ".join(_misfits(plain, layout)) or "false"
+    misfit = " ".join(f"when {test} then {place}" for place, (test, _) in enumerate(_misfits(plain, layout)))
     return (
         f"create table now as select {name(layout.key)} as key, {_print(both, plain.columns)} as print, {whole}"
         f"coalesce({counter}, 0) as exact, {', '.join(f'{one} as rank{n}' for n, one in enumerate(ranks))}, "
-        f"{tie} as tie, {misfit} as misfit from {scan(plain)}"
+        f"{tie} as tie, case {misfit} end as misfit from {scan(plain)}"
     )
 
 
-def _misfits(plain: Plain, layout: Layout) -> list[str]:
-    numbers = {one for one in (layout.counter, "active_claims") if one in plain.columns}
-    tests = [f"({name(one)} is not null and coalesce({_number(one)}, -1) < 0)" for one in sorted(numbers)]
-    return [f"{name(layout.key)} is null", *tests]
+def _misfits(plain: Plain, layout: Layout) -> list[tuple[str, str]]:
+    """Return tests in SQL of what no row may be, each with what is to be said then; ``{}`` stands for the key."""
+    tests = [(f"{name(layout.key)} is null", f"it has no {layout.key}")]
+    tests += [
+        (f"strlen({name(one)}) > {LONGEST_NAME}", f"its {one} is longer than {LONGEST_NAME} bytes")
+        for one in (layout.key, "asset_id", "video_id", "claim_status", "status")
+        if one in plain.columns
+    ]
+    tests += [
+        (
+            f"not regexp_full_match({name(one)}, '[0-9]{{1,{MOST_DIGITS}}}')",
+            f"{one} of {{}} is no whole number of up to {MOST_DIGITS} digits",
+        )
+        for one in (layout.counter, "active_claims")
+        if one in plain.columns
+    ]
+    return tests
 
 
 def _refuse_misfits(
     connection: duckdb.DuckDBPyConnection, plain: Plain, layout: Layout, name_told: str
 ) -> None:
-    found = connection.execute("select rowid, key from now where misfit order by rowid limit 1").fetchall()
-    rows = connection.execute("select count(*) from now").fetchall()[0][0]
+    found = connection.execute(
+        "select rowid, key, misfit from now where misfit is not null order by rowid limit 1"
+    ).fetchall()
     if found:
-        place, key = found[0]
-        line = f", line {place + 2}" if rows == plain.lines - 1 else f", row {place + 1}"
-        what = f"it has no {layout.key}" if key is None else f"a count of {key} is no whole number"
-        raise Invalid(f"{name_told}{line}: {what}.")
-    if rows == 0:
-        raise Invalid(
-            f"{name_told} has a header and no rows.", fix="It is taken only where a person says so."
-        )
+        place, key, misfit = found[0]
+        _, what = _misfits(plain, layout)[misfit]
+        raise Invalid(f"{name_told}, line {trouble.line_of(plain.path, place)}: {what.format(key)}.")
+    if not connection.execute("select exists (from now)").fetchall()[0][0]:
+        raise Invalid(f"{name_told}, line 1: it has a header and no rows.")
 
 
 def _standing(layout: Layout) -> str:

@@ -43,16 +43,18 @@ def engine(work: Path, bounds: Bounds) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def scan(plain: Plain) -> str:
     """Return the SQL that reads a report, row by row in its order; what is empty is NULL, quoted or not."""
-    return csv_of(plain.path, plain.columns, header=True, ends=plain.ends)
+    return csv_of(plain.path, plain.columns, header=True)
 
 
-def csv_of(path: Path, columns: Sequence[str], *, header: bool, ends: str = "\n") -> str:
-    """Return the SQL that reads a CSV file as text."""
+def csv_of(path: Path, columns: Sequence[str], *, header: bool) -> str:
+    """Return the SQL that reads a CSV file as text.
+
+    How its lines end is left to the engine to see: told wrongly, it passes over every row without a word.
+    """
     typed = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
-    written = ends.replace("\r", "\\r").replace("\n", "\\n")
     return (
         f"read_csv({literal(str(path))}, header = {str(header).lower()}, delim = ',', quote = '\"', escape = '\"', "
-        f"new_line = '{written}', auto_detect = false, strict_mode = true, max_line_size = {LONGEST_LINE}, "
+        f"auto_detect = false, strict_mode = true, max_line_size = {LONGEST_LINE}, "
         f"columns = {{{typed}}})"
     )
 

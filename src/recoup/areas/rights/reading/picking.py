@@ -51,14 +51,38 @@ def _blocks(plain: Plain, *, by_line: bool) -> Iterator[list[bytes]]:
 
 
 def _joined(lines: Sequence[bytes], rest: bytes) -> tuple[list[bytes], bytes]:
-    """Put lines together that are one row: as long as quotes are open, the row goes on."""
+    """Put lines together that are one row, as long as quotes are open; empty lines are no rows."""
     rows: list[bytes] = []
     begun: list[bytes] = []
     is_open = False
     for line in lines:
-        is_open ^= bool(line.count(b'"') % 2)
+        if b'"' in line:
+            is_open = _stays_open(line, is_open=is_open)
         begun.append(line)
         if not is_open:
-            rows.append(b"\n".join(begun))
+            if begun not in ([b""], [b"\r"]):
+                rows.append(b"\n".join(begun))
             begun = []
     return rows, b"\n".join([*begun, rest]) if begun else rest
+
+
+def _stays_open(line: bytes, *, is_open: bool) -> bool:
+    """Say whether quotes are open at the end of a line; those within a cell that has none around it are text."""
+    place = 0
+    if not is_open:
+        if not line.startswith(b'"'):
+            place = line.find(b',"') + 1
+            if place == 0:
+                return False
+        place += 1
+    while True:
+        place = line.find(b'"', place)
+        if place < 0:
+            return True
+        if line[place + 1 : place + 2] == b'"':
+            place += 2
+            continue
+        place = line.find(b',"', place + 1)
+        if place < 0:
+            return False
+        place += 2

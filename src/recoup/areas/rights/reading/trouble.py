@@ -3,30 +3,62 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
-from recoup.areas.rights.reading.unpacking import LONGEST_LINE
+from recoup.areas.rights.reading.unpacking import LONGEST_LINE, unreadable
 from recoup.areas.rights.rules.layouts import Layout
 from recoup.core.errors import Invalid
 
 
 def first_problem(path: Path, layout: Layout, *, name: str) -> Invalid | None:
     """Return what is wrong with the first row that does not fit, or None when every row does."""
-    csv.field_size_limit(LONGEST_LINE)
-    with path.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text, strict=True)
-        try:
-            columns = next(reader)
-            key = columns.index(layout.key)
-            line = reader.line_num + 1
-            for cells in reader:
-                if len(cells) != len(columns):
-                    return Invalid(
-                        f"{name}, line {line}: it has {len(cells)} cells for {len(columns)} columns."
-                    )
-                if not cells[key]:
-                    return Invalid(f"{name}, line {line}: it has no {layout.key}.")
-                line = reader.line_num + 1
-        except csv.Error as error:
-            return Invalid(f"{name}, line {reader.line_num}: its quotes cannot be read ({error}).")
+    rows = _Rows(path)
+    try:
+        columns = next(rows)
+        key, ends = columns.index(layout.key), rows.ends
+        for cells in rows:
+            where = f"{name}, line {rows.begun}"
+            if rows.ends != ends:
+                return Invalid(
+                    f"{where}: it does not end as line 1 does (with or without a carriage return)."
+                )
+            if not cells:
+                continue
+            if len(cells) != len(columns):
+                return Invalid(f"{where}: it has {len(cells)} cells for {len(columns)} columns.")
+            if not cells[key]:
+                return Invalid(f"{where}: it has no {layout.key}.")
+    except csv.Error as error:
+        return unreadable(error, f"{name}, line {rows.begun}")
     return None
+
+
+def line_of(path: Path, place: int) -> int:
+    """Return the line at which a row begins; the row below the header is 0, and empty lines are no rows."""
+    rows = _Rows(path)
+    next(islice((cells for cells in rows if cells), place + 1, None), None)
+    return rows.begun
+
+
+class _Rows:
+    """The rows of a file from its header on, with the line at which the last one began and how it ended."""
+
+    def __init__(self, path: Path) -> None:
+        csv.field_size_limit(LONGEST_LINE)
+        self.begun, self.ends = 1, ""
+        self._reader = csv.reader(self._lines(path), strict=True)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        self.begun = self._reader.line_num + 1
+        return next(self._reader)
+
+    def _lines(self, path: Path) -> Iterator[str]:
+        with path.open(encoding="utf-8-sig", newline="\n") as text:
+            for line in text:
+                self.ends = "\r\n" if line.endswith("\r\n") else "\n"
+                yield line

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from recoup.areas.rights.rules import layouts
-from recoup.areas.rights.rules.layouts import Layout
+from recoup.areas.rights.rules.layouts import INSTEAD, SEPARATOR, Layout
 from recoup.core.errors import Invalid
 
 GZIP = b"\x1f\x8b"
@@ -30,9 +30,6 @@ MOST_BYTES = 20_000_000_000
 class BrokenFile(Invalid):
     """What came is not what was made: fetching it again may mend it."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, fix="It is fetched again.")
-
 
 @dataclass(frozen=True, slots=True)
 class Plain:
@@ -45,31 +42,26 @@ class Plain:
     columns: tuple[str, ...]
     size: int
     lines: int
-    ends: str
 
 
 def unpack(packed: Path, target: Path, layout: Layout, *, name: str) -> Plain:
     """Unpack ``packed`` into ``target`` and check it on the way; raise Invalid with file, line and what is wrong.
 
-    A gzip file is whole when its trailer says so, a plain one when its last line ends and has every column.
+    A gzip file is whole when its trailer says so, a plain one when its last line ends and has every column. What
+    separates cells where they are kept is replaced here, so that all that follows sees the same text.
     """
-    looks = _Looks(name)
+    csv.field_size_limit(LONGEST_LINE)
+    looks, separator, instead = _Looks(name), SEPARATOR.encode(), INSTEAD.encode()
     with packed.open("rb") as body, target.open("wb") as plain:
         for portion in _portions(body, name):
             looks.at(portion)
-            plain.write(portion)
+            plain.write(portion.replace(separator, instead))
         plain.flush()
         os.fsync(plain.fileno())
     looks.over()
     columns = _columns(target, layout, name=name)
     _check_end(target, columns, name=name, lines=looks.lines)
-    return Plain(
-        path=target,
-        columns=columns,
-        size=looks.size,
-        lines=looks.lines,
-        ends="\r\n" if looks.has_returns else "\n",
-    )
+    return Plain(path=target, columns=columns, size=looks.size, lines=looks.lines)
 
 
 def _portions(body: BinaryIO, name: str) -> Iterator[bytes]:
@@ -115,7 +107,6 @@ class _Looks:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._open_line = 0
         self.size = self.lines = 0
-        self.has_returns = False
 
     def at(self, portion: bytes) -> None:
         """Look at the next portion."""
@@ -141,6 +132,12 @@ class _Looks:
         """Look back at the whole."""
         if self.size == 0:
             raise BrokenFile(f"{self._name} is empty.")
+        try:
+            self._decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            raise BrokenFile(
+                f"{self._name}, line {self.lines + 1}: it ends within a character, so the rest is missing."
+            ) from None
 
     def _first(self, portion: bytes) -> None:
         start = portion.removeprefix(BOM).lstrip()[:200].lower()
@@ -148,8 +145,6 @@ class _Looks:
             raise BrokenFile(f"{self._name}, line 1: it is a web page, not a report.")
         if start.startswith((b"{", b"[")):
             raise BrokenFile(f"{self._name}, line 1: it is an answer in JSON, not a report.")
-        first_line = portion[: portion.find(b"\n") + 1]
-        self.has_returns = first_line.endswith(b"\r\n")
 
     def _measure(self, portion: bytes) -> None:
         """Count ends of lines, and refuse a line that no report has before anything tries to hold it."""
@@ -171,7 +166,7 @@ class _Looks:
 
 
 def _columns(path: Path, layout: Layout, *, name: str) -> tuple[str, ...]:
-    with path.open(encoding="utf-8-sig", newline="") as text:
+    with path.open(encoding="utf-8-sig", newline="\n") as text:
         first = text.readline(LONGEST_LINE)
     try:
         columns = next(csv.reader([first], strict=True), [])
@@ -192,6 +187,25 @@ def _check_end(path: Path, columns: tuple[str, ...], *, name: str, lines: int) -
     last = tail[:-1].rpartition(b"\n")[2].decode("utf-8", "replace").rstrip("\r")
     if last.count('"') % 2:
         return  # the end of a cell of several lines: reading tells
-    cells = next(csv.reader([last]), [])
+    try:
+        cells = next(csv.reader([last], strict=True), [])
+    except csv.Error as error:
+        raise unreadable(error, f"{name}, line {lines}") from None
     if len(cells) != len(columns):
         raise Invalid(f"{name}, line {lines}: it has {len(cells)} cells for {len(columns)} columns.")
+
+
+def unreadable(error: csv.Error, where: str) -> Invalid:
+    """Say in our words why a row cannot be read."""
+    said = str(error)
+    for word, meaning in _UNREADABLE.items():
+        if word in said:
+            return Invalid(f"{where}: {meaning}.")
+    return Invalid(f"{where}: its quotes cannot be read ({said}).")
+
+
+_UNREADABLE = {
+    "unexpected end of data": "its quotes stay open to the end of the file",
+    "larger than field limit": f"a cell is longer than {LONGEST_LINE:,} characters",
+    "new-line character": "it holds a carriage return outside of quotes",
+}

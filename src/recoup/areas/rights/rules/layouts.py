@@ -89,7 +89,10 @@ def check_columns(layout: Layout, columns: Sequence[str], *, name: str) -> None:
             f" It has {', '.join(columns[:SHOWN]) or 'none'}{' and more' if len(columns) > SHOWN else ''}.",
             fix=f"Look for a job of the type {layout.types[0]}.",
         )
-    repeated = sorted({one for one in columns if columns.count(one) > 1})
+    alike = [one.lower() for one in columns]
+    repeated = sorted(
+        one for one, name_alike in zip(columns, alike, strict=True) if alike.count(name_alike) > 1
+    )
     if repeated:
         raise Invalid(f"{name}, line 1: the column {repeated[0]} is there twice.")
     if unnamed := [place for place, one in enumerate(columns, start=1) if not one.strip()]:

@@ -46,27 +46,47 @@ def series_for(db: Session, settings: RightsSettings, *, now: datetime) -> list[
 
 
 def note_found(
-    db: Session, series: Series, job: ReportJob, listed: Sequence[ReportFile], *, now: datetime
+    db: Session,
+    series: Series,
+    job: ReportJob,
+    listed: Sequence[ReportFile],
+    *,
+    made_after: datetime | None,
+    now: datetime,
 ) -> list[Report]:
-    """Write down what a list has that was not known; of one day only the report that was made last is to be fetched."""
+    """Write down what a list has that was not known; of one day only the report that was made last is to be fetched.
+
+    ``made_after`` is where the list began, which may be later than the next one would have: then that still has to
+    come.
+    """
     known = report_rows.known_ids(db, series.id)
     fresh = [_report(series, job, one, now) for one in listed if one.id not in known]
     db.add_all(fresh)
+    is_moved = series.job_id not in {None, job.id}
+    begins = None if is_moved else series.listed_to
+    leaves_out = made_after is not None and (is_moved or (begins is not None and made_after > begins))
+    series.listed_to = begins
     series.report_type, series.job_id, series.listed_at = job.report_type, job.id, now
     newest = max((one.made_at for one in listed), default=None)
-    if newest is not None and (series.listed_to is None or newest > series.listed_to):
+    if newest is not None and not leaves_out and (series.listed_to is None or newest > series.listed_to):
         series.listed_to = newest
     db.flush()
     for report in report_rows.outdated(db, series.id, [ReportState.FOUND]):
         report.state, report.reason = ReportState.SUPERSEDED, "A later report of its day is there."
         owing.settle_report(db, report, reason=report.reason, now=now)
-    for report in report_rows.lapsed(db, now=now):
+    return fresh
+
+
+def lapse(db: Session, *, now: datetime) -> Sequence[Report]:
+    """Give up reports that were not fetched while they could be, and return them."""
+    lapsed = report_rows.lapsed(db, now=now)
+    for report in lapsed:
         report.state, report.reason = ReportState.LAPSED, "It was not fetched while YouTube kept it."
         owing.lapse_report(db, report, now=now)
         journal.record(
             db, "rights.report_lapsed", subject(report), actor="rights", now=now, day=str(report.day)
         )
-    return fresh
+    return lapsed
 
 
 def _report(series: Series, job: ReportJob, listed: ReportFile, now: datetime) -> Report:
@@ -139,12 +159,17 @@ def keep(
     )
 
 
-def failed(db: Session, report_id: UUID, reason: str, *, now: datetime, for_good: bool) -> ReportState:
-    """Note that a report could not be fetched or read; past three attempts, or ``for_good``, it is turned away."""
+def failed(
+    db: Session, report_id: UUID, reason: str, *, now: datetime, for_good: bool, counts: bool = True
+) -> ReportState:
+    """Note that a report could not be fetched or read; past three attempts, or ``for_good``, it is turned away.
+
+    Not ``counts``: it was not the report's fault, so that it is asked for as long as it is there.
+    """
     report = report_rows.report(db, report_id, for_update=True)
     if report is None or report.state not in {ReportState.FOUND, ReportState.KEPT}:
         return ReportState(report.state) if report else ReportState.REJECTED
-    report.attempts += 1
+    report.attempts += counts
     report.reason = reason
     if for_good or report.attempts >= MOST_ATTEMPTS:
         _reject(db, report, reason, actor="rights", now=now)

@@ -57,7 +57,11 @@ def take(
     report.causes = dict(written.causes)
     owing.put_claims(db, series, written.standing, price=price, now=now)
     owing.settle_claims(db, series, written.settled, now=now)
-    series.stale_told_at = None
+    newest = report_rows.head(db, series.id)
+    if (
+        newest is None or newest.day <= report.day
+    ):  # an earlier day that is written anew makes nothing fresher
+        series.stale_told_at = None
     journal.record(
         db,
         "rights.snapshot_taken",

@@ -1,0 +1,206 @@
+"""Rights' routes."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Query
+
+from recoup.areas.rights import controls, histories
+from recoup.areas.rights.models import Kind, ReportState, Sort
+from recoup.areas.rights.queries import change_rows, report_rows, thing_rows
+from recoup.areas.rights.schemas import (
+    ChangeShown,
+    Decision,
+    HistoryShown,
+    MomentShown,
+    NetShown,
+    NowShown,
+    ReportInFull,
+    ReportShown,
+    SeriesShown,
+    SyncAsked,
+    ThingShown,
+)
+from recoup.areas.rights.service import reports as settling
+from recoup.core.clock import to_text
+from recoup.core.errors import Misconfigured, NotFound
+from recoup.office.controls import service as house
+from recoup.office.jobs import service as jobs
+from recoup.office.jobs.schemas import RunShown
+from recoup.web.auth import Actor, may
+from recoup.web.deps import Db, Now, Router, Running
+from recoup.web.paging import Limit
+from recoup.web.wire import Page, Word, found, page_of
+
+SYNC = "rights.sync"
+
+router = Router(prefix="/rights", tags=["rights"], dependencies=[Depends(may("rights.look"))])
+
+Owner = Annotated[
+    Word | None, Query(description="A content owner's external id; not needed where there is one.")
+]
+
+
+@router.get("/series", summary="How each content owner's reports stand")
+def all_series(db: Db) -> Page[SeriesShown]:
+    """Return every series with its newest snapshot."""
+    rows = [
+        SeriesShown.of(one, report_rows.head(db, one.id), report_rows.count_by_state(db, one.id))
+        for one in report_rows.all_series(db)
+    ]
+    return page_of(SeriesShown, rows)
+
+
+@router.get("/reports", summary="Reports, the latest day first")
+def all_reports(
+    db: Db,
+    kind: Kind = Kind.CLAIM,
+    owner: Owner = None,
+    state: ReportState | None = None,
+    limit: Limit = 100,
+) -> Page[ReportShown]:
+    """Return the newest reports of a series."""
+    series = histories.series_of(db, kind, owner)
+    rows = report_rows.newest(db, series.id, state=state, limit=limit)
+    return page_of(ReportShown, rows)
+
+
+@router.get("/reports/{report_id}", summary="One report and what taking it changed")
+def one_report(db: Db, report_id: UUID) -> ReportInFull:
+    """Return a report in full."""
+    row = found(report_rows.report(db, report_id), f"report {report_id}", see="rights reports")
+    return ReportInFull.model_validate(row)
+
+
+@router.post(
+    "/reports/{report_id}/accept",
+    summary="Let a parked report be taken",
+    dependencies=[Depends(may("rights.settle"))],
+)
+def accept(db: Db, actor: Actor, now: Now, report_id: UUID, asked: Decision) -> ReportShown:
+    """Let the next run take a report although it has far fewer rows."""
+    row = settling.accept(db, report_id, note=asked.note, actor=actor, now=now)
+    return ReportShown.model_validate(row)
+
+
+@router.post(
+    "/reports/{report_id}/reject",
+    summary="Turn a parked report away",
+    dependencies=[Depends(may("rights.settle"))],
+)
+def reject(db: Db, actor: Actor, now: Now, report_id: UUID, asked: Decision) -> ReportShown:
+    """Turn a parked report away: what was known before stands."""
+    row = settling.reject(db, report_id, note=asked.note, actor=actor, now=now)
+    return ReportShown.model_validate(row)
+
+
+@router.get("/changes", summary="What a snapshot changed, the heaviest first")
+def changes(
+    *,
+    db: Db,
+    kind: Kind = Kind.CLAIM,
+    owner: Owner = None,
+    day: Annotated[date | None, Query(description="The newest one without it.")] = None,
+    sort: Sort | None = None,
+    cause: Word | None = None,
+    limit: Limit = 100,
+) -> Page[ChangeShown]:
+    """Return the heaviest changes of a snapshot."""
+    series = histories.series_of(db, kind, owner)
+    report = report_rows.snapshot(db, series.id, day)
+    rows = change_rows.heaviest_of(db, report.id, sort=sort, cause=cause, limit=limit) if report else []
+    return page_of(ChangeShown, [ChangeShown.of(row) for row in rows])
+
+
+@router.get("/differences", summary="What differs between two days")
+def differences(
+    *,
+    db: Db,
+    after: Annotated[date, Query(description="The earlier day.")],
+    until: Annotated[date, Query(description="The later day.")],
+    kind: Kind = Kind.CLAIM,
+    owner: Owner = None,
+    beyond: Annotated[Word, Query(description="Go on behind this key.")] = "",
+    limit: Limit = 100,
+) -> Page[NetShown]:
+    """Return what differs between the snapshots of two days, by key, whatever happened in between."""
+    series = histories.series_of(db, kind, owner)
+    folded: list[str] = house.value(db, controls.FOLDED)
+    nets = histories.between(db, series, after=after, until=until, folded=folded, beyond=beyond)
+    rows = [NetShown.of(net) for net, _ in zip(nets, range(limit), strict=False)]
+    return page_of(NetShown, rows)
+
+
+@router.get("/claims", summary="Claims that stand, the most viewed first")
+def claims(
+    *,
+    db: Db,
+    owner: Owner = None,
+    status: Word | None = None,
+    asset: Word | None = None,
+    video: Word | None = None,
+    limit: Limit = 100,
+) -> Page[ThingShown]:
+    """Return claims of the newest snapshot."""
+    series = histories.series_of(db, Kind.CLAIM, owner)
+    rows = thing_rows.most_viewed(db, series.id, status=status, asset=asset, video=video, limit=limit)
+    return page_of(ThingShown, [ThingShown.of(row) for row in rows])
+
+
+@router.get("/assets", summary="Assets that stand, the most viewed first")
+def assets(*, db: Db, owner: Owner = None, limit: Limit = 100) -> Page[ThingShown]:
+    """Return assets of the newest snapshot."""
+    series = histories.series_of(db, Kind.ASSET, owner)
+    rows = thing_rows.most_viewed(db, series.id, limit=limit)
+    return page_of(ThingShown, [ThingShown.of(row) for row in rows])
+
+
+@router.get("/claims/{claim_id}", summary="What was known of a claim")
+def claim(
+    db: Db, claim_id: Word, owner: Owner = None, as_of: Annotated[date | None, Query()] = None
+) -> HistoryShown:
+    """Return a claim through its time, or as it was on a day."""
+    return _history(db, Kind.CLAIM, claim_id, owner, as_of)
+
+
+@router.get("/assets/{asset_id}", summary="What was known of an asset")
+def asset(
+    db: Db, asset_id: Word, owner: Owner = None, as_of: Annotated[date | None, Query()] = None
+) -> HistoryShown:
+    """Return an asset through its time, or as it was on a day."""
+    return _history(db, Kind.ASSET, asset_id, owner, as_of)
+
+
+@router.get("/claims/{claim_id}/now", summary="A claim as YouTube has it now")
+def claim_now(system: Running, db: Db, claim_id: Word, owner: Owner = None) -> NowShown:
+    """Ask YouTube's Content ID API for one claim and its history."""
+    series = histories.series_of(db, Kind.CLAIM, owner)
+    if system.ports.reports is None:
+        raise Misconfigured("No content owner is set up.", fix="Set YOUTUBE_CONTENT_OWNER_ID.")
+    return NowShown.of(system.ports.reports.claim(series.owner, claim_id))
+
+
+@router.post(
+    "/sync", summary="Fetch and process now", status_code=202, dependencies=[Depends(may("jobs.run"))]
+)
+def sync(db: Db, system: Running, actor: Actor, now: Now, asked: SyncAsked) -> RunShown:
+    """Queue a run of rights.sync."""
+    params = {"owner": asked.owner, "made_after": to_text(asked.made_after) if asked.made_after else None}
+    run = jobs.start(db, jobs.find(system.parts.jobs, SYNC), params, trigger="api", actor=actor, now=now)
+    db.flush()
+    return RunShown.model_validate(run)
+
+
+def _history(db: Any, kind: Kind, key: str, owner: str | None, day: date | None) -> HistoryShown:
+    series = histories.series_of(db, kind, owner)
+    moments = histories.history(db, series, key)
+    if day is not None:
+        held = histories.as_of(moments, day)
+        if held is None:
+            raise NotFound(f"Nothing was known of {key} on {day}.")
+        moments = [held]
+    shown = [MomentShown.of(one) for one in moments]
+    return HistoryShown(owner=series.owner, kind=kind, key=key, moments=shown)
