@@ -17,9 +17,9 @@ from recoup.core.system import System
 from recoup.office.jobs import execution
 from recoup.office.jobs import service as jobs
 from recoup.office.jobs.models import Run
-from recoup.sandbox.claim_reports import CLAIM_COLUMNS, csv_of
+from recoup.sandbox.claim_reports import ASSET_COLUMNS, CLAIM_COLUMNS, MUSIC_ASSET_COLUMNS, csv_of
 from recoup.sandbox.youtube import YouTubeStandIn
-from recoup.sandbox.youtube_reports import CLAIMS, OWNER
+from recoup.sandbox.youtube_reports import ASSETS, CLAIMS, OWNER, Job
 from support.house import MovableClock, ScriptedChannel, opened
 from support.postgres import Database
 
@@ -53,6 +53,32 @@ def report_of(claims: Claims, **dressing: Any) -> bytes:
     return csv_of(CLAIM_COLUMNS, rows, **dressing)
 
 
+USUAL_ASSET = {
+    "approx_daily_views": "10",
+    "asset_type": "SOUND_RECORDING",
+    "status": "ACTIVE",
+    "artist": "Ada & the Engines",
+    "asset_title": "Live in Köln",
+    "episode_title": "Live in Köln",
+    "match_policy": "monetize",
+    "active_claims": "1",
+}
+
+
+def claim_rows(*rows: Mapping[str, str], **dressing: Any) -> bytes:
+    """Write a claims report of rows, ``claim_id`` among their cells."""
+    cells = [[{**USUAL, **row}.get(name, "") for name in CLAIM_COLUMNS] for row in rows]
+    return csv_of(CLAIM_COLUMNS, cells, **dressing)
+
+
+def asset_rows(*rows: Mapping[str, str], music: bool = True, **dressing: Any) -> bytes:
+    """Write an asset report of rows, ``asset_id`` among their cells."""
+    columns = MUSIC_ASSET_COLUMNS if music else ASSET_COLUMNS
+    return csv_of(
+        columns, [[{**USUAL_ASSET, **row}.get(name, "") for name in columns] for row in rows], **dressing
+    )
+
+
 def made_at(day: date, *, hours: float = 62) -> datetime:
     """Return when a day's report is usually made."""
     return datetime.combine(day, time(7), UTC) + timedelta(hours=hours)
@@ -75,6 +101,20 @@ class Channel:
         """Run the job here."""
         job = jobs.find(self.system.parts.jobs, "rights.sync")
         return execution.execute_here(self.system, job, params, actor="test")
+
+    def hurry(self) -> None:
+        """Let nobody wait between attempts to reach Google."""
+        calls = self.system.ports.reports._source._calls  # type: ignore[union-attr]
+        calls._sleep = calls._tokens._sleep = lambda _seconds: None
+
+    def replace_job(self, kind: str = CLAIMS, *, created: datetime | None = None) -> Job:
+        """Let a report type have another job, as when YouTube makes one anew: reports of the old one are gone."""
+        shelf = self.youtube._shelf
+        old = self.youtube.job(kind)
+        made = shelf.add_job(old.owner, kind, "", created=created or self.clock(), is_system=True)
+        del shelf.jobs[old.id]
+        shelf.reports = {key: one for key, one in shelf.reports.items() if one.job.id != old.id}
+        return made
 
     def reports(self, kind: str = "claim") -> Sequence[Report]:
         """Return every report, by day and when it was made."""
@@ -99,10 +139,20 @@ class Channel:
 
 
 @contextmanager
-def channel_on(database: Database, home: Path, *, kinds: str = "claim", **environ: str) -> Iterator[Channel]:
-    """Yield a channel on a test's database."""
+def channel_on(
+    database: Database,
+    home: Path,
+    *,
+    kinds: str = "claim",
+    page_size: int = 50,
+    others: Sequence[str] = (),
+    **environ: str,
+) -> Iterator[Channel]:
+    """Yield a channel on a test's database; the stand-in knows ``others`` as content owners, too."""
     clock = MovableClock(datetime.combine(DAY, time(12), UTC))
-    with YouTubeStandIn(clock=clock, token_life=timedelta(days=400)) as youtube:
+    with YouTubeStandIn(
+        clock=clock, token_life=timedelta(days=400), page_size=page_size, owners=(OWNER, *others)
+    ) as youtube:
         token = home / "token.json"
         home.mkdir(parents=True, exist_ok=True)
         token.write_text(json.dumps(youtube.credentials()), encoding="utf-8")
@@ -121,4 +171,17 @@ def channel_on(database: Database, home: Path, *, kinds: str = "claim", **enviro
             yield Channel(system, youtube, clock)
 
 
-__all__ = ["CLAIMS", "DAY", "OWNER", "USUAL", "Channel", "Claims", "channel_on", "made_at", "report_of"]
+__all__ = [
+    "ASSETS",
+    "CLAIMS",
+    "DAY",
+    "OWNER",
+    "USUAL",
+    "Channel",
+    "Claims",
+    "asset_rows",
+    "channel_on",
+    "claim_rows",
+    "made_at",
+    "report_of",
+]

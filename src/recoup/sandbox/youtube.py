@@ -121,6 +121,11 @@ class YouTubeStandIn(GoogleSignIn):
         with self._lock:
             return self._shelf.job(owner, kind)
 
+    def remove_job(self, kind: str = CLAIMS, *, owner: str = OWNER) -> None:
+        """End the job of a report type, as YouTube does with types that are over."""
+        with self._lock:
+            del self._shelf.jobs[self._shelf.job(owner, kind).id]
+
     def forget_reports(self) -> None:
         """Let no report be there any more."""
         with self._lock:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import islice
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Query
+from sqlalchemy.orm import Session
 
 from recoup.areas.rights import controls, histories
 from recoup.areas.rights.models import Kind, ReportState, Sort
@@ -27,18 +29,20 @@ from recoup.areas.rights.schemas import (
 from recoup.areas.rights.service import reports as settling
 from recoup.core.clock import to_text
 from recoup.core.errors import Misconfigured, NotFound
+from recoup.core.keyset import Slice
 from recoup.office.controls import service as house
 from recoup.office.jobs import service as jobs
 from recoup.office.jobs.schemas import RunShown
 from recoup.web.auth import Actor, may
 from recoup.web.deps import Db, Now, Router, Running
 from recoup.web.paging import Limit
-from recoup.web.wire import Page, Word, found, page_of
+from recoup.web.wire import Page, ShownT, Word, found, page_of
 
 SYNC = "rights.sync"
 
 router = Router(prefix="/rights", tags=["rights"], dependencies=[Depends(may("rights.look"))])
 
+After = Annotated[Word | None, Query(description="Go on where the page before ended: its `next`.")]
 Owner = Annotated[
     Word | None, Query(description="A content owner's external id; not needed where there is one.")
 ]
@@ -54,18 +58,19 @@ def all_series(db: Db) -> Page[SeriesShown]:
     return page_of(SeriesShown, rows)
 
 
-@router.get("/reports", summary="Reports, the latest day first")
+@router.get("/reports", summary="Reports, those that were made last first")
 def all_reports(
+    *,
     db: Db,
     kind: Kind = Kind.CLAIM,
     owner: Owner = None,
     state: ReportState | None = None,
+    after: After = None,
     limit: Limit = 100,
 ) -> Page[ReportShown]:
     """Return the newest reports of a series."""
     series = histories.series_of(db, kind, owner)
-    rows = report_rows.newest(db, series.id, state=state, limit=limit)
-    return page_of(ReportShown, rows)
+    return _page(ReportShown, report_rows.newest(db, series.id, state=state, after=after, limit=limit))
 
 
 @router.get("/reports/{report_id}", summary="One report and what taking it changed")
@@ -106,13 +111,16 @@ def changes(
     day: Annotated[date | None, Query(description="The newest one without it.")] = None,
     sort: Sort | None = None,
     cause: Word | None = None,
+    after: After = None,
     limit: Limit = 100,
 ) -> Page[ChangeShown]:
     """Return the heaviest changes of a snapshot."""
     series = histories.series_of(db, kind, owner)
     report = report_rows.snapshot(db, series.id, day)
-    rows = change_rows.heaviest_of(db, report.id, sort=sort, cause=cause, limit=limit) if report else []
-    return page_of(ChangeShown, [ChangeShown.of(row) for row in rows])
+    if report is None:
+        return page_of(ChangeShown, [])
+    part = change_rows.heaviest_of(db, report.id, sort=sort, cause=cause, after=after, limit=limit)
+    return _page(ChangeShown, part)
 
 
 @router.get("/differences", summary="What differs between two days")
@@ -123,15 +131,15 @@ def differences(
     until: Annotated[date, Query(description="The later day.")],
     kind: Kind = Kind.CLAIM,
     owner: Owner = None,
-    beyond: Annotated[Word, Query(description="Go on behind this key.")] = "",
+    beyond: Annotated[Word, Query(description="Go on behind this key: the page before's `next`.")] = "",
     limit: Limit = 100,
 ) -> Page[NetShown]:
     """Return what differs between the snapshots of two days, by key, whatever happened in between."""
     series = histories.series_of(db, kind, owner)
     folded: list[str] = house.value(db, controls.FOLDED)
     nets = histories.between(db, series, after=after, until=until, folded=folded, beyond=beyond)
-    rows = [NetShown.of(net) for net, _ in zip(nets, range(limit), strict=False)]
-    return page_of(NetShown, rows)
+    rows = [NetShown.of(net) for net in islice(nets, limit + 1)]
+    return page_of(NetShown, rows, limit=limit, cursor=lambda net: net.key)
 
 
 @router.get("/claims", summary="Claims that stand, the most viewed first")
@@ -142,20 +150,22 @@ def claims(
     status: Word | None = None,
     asset: Word | None = None,
     video: Word | None = None,
+    after: After = None,
     limit: Limit = 100,
 ) -> Page[ThingShown]:
     """Return claims of the newest snapshot."""
     series = histories.series_of(db, Kind.CLAIM, owner)
-    rows = thing_rows.most_viewed(db, series.id, status=status, asset=asset, video=video, limit=limit)
-    return page_of(ThingShown, [ThingShown.of(row) for row in rows])
+    part = thing_rows.most_viewed(
+        db, series.id, status=status, asset=asset, video=video, after=after, limit=limit
+    )
+    return _page(ThingShown, part)
 
 
 @router.get("/assets", summary="Assets that stand, the most viewed first")
-def assets(*, db: Db, owner: Owner = None, limit: Limit = 100) -> Page[ThingShown]:
+def assets(*, db: Db, owner: Owner = None, after: After = None, limit: Limit = 100) -> Page[ThingShown]:
     """Return assets of the newest snapshot."""
     series = histories.series_of(db, Kind.ASSET, owner)
-    rows = thing_rows.most_viewed(db, series.id, limit=limit)
-    return page_of(ThingShown, [ThingShown.of(row) for row in rows])
+    return _page(ThingShown, thing_rows.most_viewed(db, series.id, after=after, limit=limit))
 
 
 @router.get("/claims/{claim_id}", summary="What was known of a claim")
@@ -194,7 +204,11 @@ def sync(db: Db, system: Running, actor: Actor, now: Now, asked: SyncAsked) -> R
     return RunShown.model_validate(run)
 
 
-def _history(db: Any, kind: Kind, key: str, owner: str | None, day: date | None) -> HistoryShown:
+def _page(kind: type[ShownT], found: Slice[Any]) -> Page[ShownT]:
+    return page_of(kind, found.rows).model_copy(update={"next": found.next})
+
+
+def _history(db: Session, kind: Kind, key: str, owner: str | None, day: date | None) -> HistoryShown:
     series = histories.series_of(db, kind, owner)
     moments = histories.history(db, series, key)
     if day is not None:

@@ -76,7 +76,8 @@ def history(db: Session, series: Series, key: str) -> list[Moment]:
     if versions is None:
         raise NotFound(f"No report of {series.title} ever had the {series.kind} {key[:80]}.")
     read = version_rows.Readers(db, series.kind)
-    changes = {change.day: change for change in change_rows.of_key(db, series.id, key)}
+    told = change_rows.of_versions(db, key, [version.report_id for version in versions])
+    changes = {change.day: change for change in told}
     cells = [read.cells(version) for version in versions]
     return [_moment(versions, cells, place, changes) for place in range(len(versions))]
 

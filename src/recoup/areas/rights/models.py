@@ -213,7 +213,6 @@ class Change(Base):
         CheckConstraint(_one_of("sort", Sort), name="sort"),
         Index("ix_rights_changes_weight", "report_id", "weight", "key"),
         Index("ix_rights_changes_cause", "report_id", "cause", "weight", "key"),
-        Index("ix_rights_changes_key", "series_id", "key", "day"),
         Index("ix_rights_changes_day", "series_id", "day"),
     )
 

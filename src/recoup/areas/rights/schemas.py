@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Self
 from uuid import UUID
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from recoup.areas.rights.histories import Difference, Moment, Net
 from recoup.areas.rights.models import Change, Report, Series, Thing
 from recoup.core.ports import ClaimNow
-
-Note = Annotated[str, Field(max_length=2_000)]
-
-
-class Shown(BaseModel):
-    """The base of what is shown."""
-
-    model_config = ConfigDict(from_attributes=True)
+from recoup.web.wire import Asked, Instant, Note, Shown, Word
 
 
 class SeriesShown(Shown):
@@ -35,7 +26,7 @@ class SeriesShown(Shown):
     gone: int
     changed: int
     reports: dict[str, int]
-    listed_at: datetime | None
+    listed_at: Instant | None
     needs_reauthorisation: str | None
 
     @classmethod
@@ -61,13 +52,13 @@ class ReportShown(Shown):
     id: UUID
     report_id: str
     day: date
-    made_at: datetime
-    lapses_at: datetime
+    made_at: Instant
+    lapses_at: Instant
     state: str
     reason: str
-    kept_at: datetime | None
-    taken_at: datetime | None
-    told_at: datetime | None
+    kept_at: Instant | None
+    taken_at: Instant | None
+    told_at: Instant | None
     size: int | None
     sha256: str | None
     is_baseline: bool
@@ -218,18 +209,14 @@ class NowShown(Shown):
         return cls(claim=dict(now.claim), events=[dict(event) for event in now.events])
 
 
-class Decision(BaseModel):
+class Decision(Asked):
     """What a person says of a parked report."""
-
-    model_config = ConfigDict(extra="forbid")
 
     note: Note = ""
 
 
-class SyncAsked(BaseModel):
+class SyncAsked(Asked):
     """Start a sync."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    owner: Annotated[str, Field(max_length=100)] | None = None
+    owner: Word | None = None
     made_after: datetime | None = None

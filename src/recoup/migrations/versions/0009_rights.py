@@ -167,7 +167,6 @@ def upgrade() -> None:
         "ix_rights_changes_cause", "rights_changes", ["report_id", "cause", "weight", "key"], unique=False
     )
     op.create_index("ix_rights_changes_day", "rights_changes", ["series_id", "day"], unique=False)
-    op.create_index("ix_rights_changes_key", "rights_changes", ["series_id", "key", "day"], unique=False)
     op.create_index(
         "ix_rights_changes_weight", "rights_changes", ["report_id", "weight", "key"], unique=False
     )

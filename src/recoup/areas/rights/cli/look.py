@@ -73,7 +73,7 @@ class LookCommands:
         """List reports, the latest day first."""
         with self._opened() as system, system.sessions.begin() as db:
             series = histories.series_of(db, kind, owner)
-            page = page_of(ReportShown, report_rows.newest(db, series.id, state=state, limit=limit))
+            page = page_of(ReportShown, report_rows.newest(db, series.id, state=state, limit=limit).rows)
         columns = {
             "DAY": lambda one: one.day,
             "STATE": lambda one: one.state,
@@ -112,7 +112,7 @@ class LookCommands:
                     f"There is no snapshot of {to_day or 'any day'}.", fix="See `recoup rights reports`."
                 )
             if from_day is None:
-                rows = change_rows.heaviest_of(db, report.id, sort=sort, cause=cause, limit=limit)
+                rows = change_rows.heaviest_of(db, report.id, sort=sort, cause=cause, limit=limit).rows
                 changes = [ChangeShown.of(row) for row in rows]
                 whats = {row.key: wording.what(row) for row in rows}
             else:

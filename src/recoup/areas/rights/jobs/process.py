@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from recoup.areas.rights import controls
 from recoup.areas.rights.jobs.collect import told_as
-from recoup.areas.rights.jobs.work import drop_fingerprints, fingerprints
+from recoup.areas.rights.jobs.work import drop_fingerprints, fingerprints, keep_fingerprints_of
 from recoup.areas.rights.models import Report, Series
 from recoup.areas.rights.queries import report_rows
 from recoup.areas.rights.reading.comparing import Found, Kept, Terms, Told, compared, fingerprints_path
@@ -64,10 +66,15 @@ class Processing:
         """Take everything that was kept, series by series, the earliest day first."""
         with self._system.sessions.begin() as db:
             mine = [one for one in report_rows.all_series(db) if owner in {None, one.owner}]
-        return [self._series(series) for series in mine]
+        done = [self._series(series) for series in mine]
+        with self._system.sessions.begin() as db:
+            heads = [report_rows.head(db, series.id) for series in report_rows.all_series(db)]
+        keep_fingerprints_of(self._system, [head.id for head in heads if head])
+        return done
 
     def _series(self, series: Series) -> Processed:
-        done, lost = Processed(series), 0
+        done = Processed(series)
+        lost: Counter[UUID] = Counter()
         while True:
             self._run.checkpoint()
             with self._run.transaction() as db:
@@ -86,8 +93,8 @@ class Processing:
                 self._turn_away(report, error)
                 done.problem = error.sentence()
             except Conflict:
-                lost += 1
-                if lost == TRIES:
+                lost[report.id] += 1
+                if lost[report.id] == TRIES:
                     raise
 
     def _append(self, series: Series, report: Report, head: Report | None, done: Processed) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -39,6 +39,14 @@ def _sweep(run: RunningRun, place: Path) -> None:
         owner = left.name.rpartition("-")[0]
         if owner not in busy or owner == str(run.id):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def keep_fingerprints_of(system: System, heads: Collection[UUID]) -> None:
+    """Remove all fingerprints but those of the newest snapshots: a process that died left others behind."""
+    known = {str(one) for one in heads}
+    for left in fingerprints(system).glob("*"):
+        if left.name.rpartition("-")[0] not in known:
+            left.unlink(missing_ok=True)
 
 
 def drop_fingerprints(system: System, report_id: UUID, *, but: Path | None = None) -> None:

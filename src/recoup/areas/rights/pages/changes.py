@@ -16,7 +16,6 @@ from recoup.areas.rights.models import Series
 from recoup.areas.rights.pages import shown
 from recoup.areas.rights.queries import board_rows, narrowing, report_rows
 from recoup.areas.rights.settings import RightsSettings, owners_of
-from recoup.core.system import System
 from recoup.office.jobs import service as jobs
 from recoup.web import pages
 from recoup.web.auth import Actor, may
@@ -70,7 +69,9 @@ def overview(
         place_of=place_of,
         change_of=shown.change_of,
         cause_tone=shown.cause_tone,
-        **_first(system, known),
+        configured=owners_of(system.settings.section("rights", RightsSettings)),
+        has_series=bool(known),
+        recoup_toml=RECOUP_TOML,
     )
 
 
@@ -108,8 +109,3 @@ def _troubles(db: Session, known: Sequence[Series], now: datetime) -> list[shown
         if head is not None and board_rows.is_stale(db, head, now=now):
             stale.append((one, head))
     return shown.troubles(board_rows.signed_out(db), board_rows.parked(db), stale)
-
-
-def _first(system: System, known: Sequence[Series]) -> dict[str, object]:
-    settings = system.settings.section("rights", RightsSettings)
-    return {"configured": owners_of(settings), "has_series": bool(known), "recoup_toml": RECOUP_TOML}

@@ -67,13 +67,13 @@ Asked = Annotated[Days, Depends()]
 @router.get("/claim/{owner}/{key}")
 def one_claim(request: Request, db: Db, owner: Word, key: Word, asked: Asked) -> Response:
     """Show a claim."""
-    return _shown(request, db, "claim", owner, key, asked)
+    return _shown(request, db, kind="claim", owner=owner, key=key, asked=asked)
 
 
 @router.get("/asset/{owner}/{key}")
 def one_asset(request: Request, db: Db, owner: Word, key: Word, asked: Asked) -> Response:
     """Show an asset."""
-    return _shown(request, db, "asset", owner, key, asked)
+    return _shown(request, db, kind="asset", owner=owner, key=key, asked=asked)
 
 
 @router.get("/claim/{owner}/{key}/now")
@@ -101,13 +101,14 @@ def claim_now(request: Request, system: Running, owner: Word, key: Word) -> Resp
     )
 
 
-def _shown(request: Request, db: Session, kind: str, owner: str, key: str, asked: Days) -> Response:
+def _shown(request: Request, db: Session, *, kind: str, owner: str, key: str, asked: Days) -> Response:
     series, thing = _found(db, kind, owner, key)
     moments = histories.history(db, series, key)
     on = _read(asked.day)
     compared = _compared(moments, _read(asked.since), _read(asked.to))
     last = _read(asked.until)
     some = [one for one in moments if last is None or one.since <= last]
+    folded: list[str] = house.value(db, controls.FOLDED)
     newest = report_rows.head(db, series.id)
     item = detail_rows.owed_for(db, series, key) if kind == "claim" else None
     asset = detail_rows.asset_beside(db, series, thing.asset_id) if kind == "claim" else None
@@ -118,7 +119,7 @@ def _shown(request: Request, db: Session, kind: str, owner: str, key: str, asked
         series=series,
         thing=thing,
         facets=_facets(kind, known.cells) if known and known.cells else None,
-        steps=_steps(moments, some[:MOMENTS], house.value(db, controls.FOLDED)),
+        steps=_steps(moments, some[:MOMENTS], folded),
         moments=len(moments),
         first=moments[-1],
         older=some[MOMENTS].since if len(some) > MOMENTS else None,
@@ -196,7 +197,7 @@ def _fields(answer: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, 
         if isinstance(value, Mapping):
             yield from _fields(value, path)
         elif isinstance(value, list):
-            yield path, ", ".join(str(one) for one in value if not isinstance(one, Mapping | list)) or "…"
+            yield from _fields({str(place): one for place, one in enumerate(value, start=1)}, path)
         elif value not in (None, "") and name != "kind":
             yield path, {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 

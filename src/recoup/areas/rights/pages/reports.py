@@ -57,7 +57,7 @@ def one_report(request: Request, db: Db, report_id: UUID) -> Response:
 
 
 @router.post("/{report_id}/decide", dependencies=[Depends(may("rights.settle"))])
-def decide(request: Request, db: Db, actor: Actor, now: Now, report_id: UUID, typed: Typed) -> Response:
+def decide(*, request: Request, db: Db, actor: Actor, now: Now, report_id: UUID, typed: Typed) -> Response:
     """Take a parked report or turn it away."""
     asked, errors = forms.read(DecisionAsked, typed)
     if asked is None:

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from recoup.areas.rights.lists import DESK, to
 from recoup.areas.rights.models import Kind, Report
 from recoup.areas.rights.queries import narrowing, report_rows, trend_rows
+from recoup.areas.rights.queries.narrowing import USUAL_STATUS
 from recoup.web import pages
 from recoup.web.auth import may
 from recoup.web.deps import Db, Router
@@ -18,6 +19,7 @@ from recoup.web.wire import Word
 
 MOST_STATUSES = 6
 """Bars of a stack; what is rarer is added up."""
+COLOURS = {"added": "#2f9e6b", "gone": "#d0433a", "changed": "#4f8fd8"}
 OTHERS = "others"
 NONE = "none"
 
@@ -43,6 +45,7 @@ def trends(request: Request, db: Db, owner: Word = "", kind: Word = Kind.CLAIM) 
         kinds=kinds,
         reports=reports,
         statuses=statuses,
+        usual=USUAL_STATUS,
         status_of=_status_of,
         charts=_charts(reports, statuses),
         to=to,
@@ -60,7 +63,12 @@ def _charts(reports: Sequence[Report], statuses: Sequence[str]) -> Mapping[str, 
             {name: [getattr(one, name) for one in compared] for name in ("added", "gone", "changed")},
         ),
         "statuses": _bars(
-            days, {name or NONE: [_status_of(one, name, statuses) for one in reports] for name in statuses}
+            days,
+            {
+                name or NONE: [_status_of(one, name, statuses) for one in reports]
+                for name in statuses
+                if name != USUAL_STATUS  # beside which nothing else would be seen
+            },
         ),
     }
 
@@ -79,7 +87,14 @@ def _bars(days: Sequence[str], values: Mapping[str, Sequence[int]]) -> Mapping[s
         "xAxis": {"type": "category", "data": list(days)},
         "yAxis": {"type": "value"},
         "series": [
-            {"name": name, "type": "bar", "stack": "all", "barMaxWidth": 36, "data": list(counts)}
+            {
+                "name": name,
+                "type": "bar",
+                "stack": "all",
+                "barMaxWidth": 36,
+                "data": list(counts),
+                **({"itemStyle": {"color": COLOURS[name]}} if name in COLOURS else {}),
+            }
             for name, counts in values.items()
         ],
     }

@@ -19,7 +19,7 @@ from recoup.areas.rights.rules.causes import ORDER, Cause
 from recoup.office.controls import service as house
 from recoup.office.owed.models import OwedItem
 
-TOP = 12
+TOP = 8
 MOST_COUNTED = 10_000
 SORTS = ("added", "gone", "changed")
 
@@ -53,7 +53,7 @@ def board(db: Session, series: Series, *, day: date | None, now: datetime) -> Bo
         before=report_rows.head(db, series.id, before=report.day),
         causes=sorted(change_rows.by_cause(db, report.id), key=lambda one: ORDER[Cause(one.cause)]),
         weights=weights(db, report.id),
-        top=change_rows.heaviest_of(db, report.id, limit=TOP),
+        top=change_rows.heaviest_of(db, report.id, limit=TOP).rows,
         is_stale=day is None and is_stale(db, report, now=now),
     )
 
@@ -83,19 +83,15 @@ def is_stale(db: Session, report: Report, *, now: datetime) -> bool:
 
 def day_before(db: Session, series_ids: Sequence[UUID], day: date) -> date | None:
     """Return the last day before ``day`` that one of these series has a snapshot of."""
-    found: date | None = db.scalar(
-        _days(series_ids).where(Report.day < day).order_by(Report.day.desc()).limit(1)
-    )
-    return found
+    return db.scalar(_days(series_ids).where(Report.day < day).order_by(Report.day.desc()).limit(1))
 
 
 def day_after(db: Session, series_ids: Sequence[UUID], day: date) -> date | None:
     """Return the first day after ``day`` that one of these series has a snapshot of."""
-    found: date | None = db.scalar(_days(series_ids).where(Report.day > day).order_by(Report.day).limit(1))
-    return found
+    return db.scalar(_days(series_ids).where(Report.day > day).order_by(Report.day).limit(1))
 
 
-def _days(series_ids: Sequence[UUID]) -> Select[tuple[date]]:
+def _days(series_ids: Sequence[UUID]) -> Select[date]:
     return select(Report.day).where(Report.series_id.in_(series_ids), Report.state == ReportState.TAKEN)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from recoup.areas.rights.models import Change
+from recoup.core.keyset import Slice, slice_of
 
 AT_ONCE = 2_000
 
@@ -49,11 +50,9 @@ def heaviest(db: Session, report_id: UUID, sort: str, *, most: int) -> Iterator[
         db.expunge(change)
 
 
-def of_key(db: Session, series_id: UUID, key: str) -> Sequence[Change]:
-    """Return every change of one thing, newest first."""
-    return db.scalars(
-        select(Change).where(Change.series_id == series_id, Change.key == key).order_by(Change.day.desc())
-    ).all()
+def of_versions(db: Session, key: str, report_ids: Sequence[UUID]) -> Sequence[Change]:
+    """Return the changes of one thing in the snapshots that its versions begin with."""
+    return db.scalars(select(Change).where(Change.report_id.in_(report_ids), Change.key == key)).all()
 
 
 def keys_between(
@@ -70,12 +69,18 @@ def keys_between(
 
 
 def heaviest_of(
-    db: Session, report_id: UUID, *, sort: str | None = None, cause: str | None = None, limit: int
-) -> Sequence[Change]:
+    db: Session,
+    report_id: UUID,
+    *,
+    sort: str | None = None,
+    cause: str | None = None,
+    after: str | None = None,
+    limit: int,
+) -> Slice[Change]:
     """Return the heaviest changes of a snapshot, of one sort or cause or of all."""
     statement = select(Change).where(Change.report_id == report_id)
     if sort is not None:
         statement = statement.where(Change.sort == sort)
     if cause is not None:
         statement = statement.where(Change.cause == cause)
-    return db.scalars(statement.order_by(Change.weight.desc(), Change.key.desc()).limit(limit)).all()
+    return slice_of(db, statement, key=[Change.weight, Change.key], after=after, limit=limit)

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from recoup.areas.rights.models import Report, ReportState, Series
+from recoup.core.keyset import Slice, slice_of
 
 WAITING = (ReportState.FOUND, ReportState.KEPT)
 
@@ -142,12 +143,14 @@ def of_series(db: Session, series_id: UUID) -> Sequence[Report]:
     ).all()
 
 
-def newest(db: Session, series_id: UUID, *, state: str | None, limit: int) -> Sequence[Report]:
-    """Return the reports of the latest days."""
+def newest(
+    db: Session, series_id: UUID, *, state: str | None, after: str | None = None, limit: int
+) -> Slice[Report]:
+    """Return reports, those that were made last first."""
     statement = select(Report).where(Report.series_id == series_id)
     if state is not None:
         statement = statement.where(Report.state == state)
-    return db.scalars(statement.order_by(Report.day.desc(), Report.made_at.desc()).limit(limit)).all()
+    return slice_of(db, statement, key=[Report.made_at, Report.id], after=after, limit=limit)
 
 
 def snapshot(db: Session, series_id: UUID, day: date | None) -> Report | None:

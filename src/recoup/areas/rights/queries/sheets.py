@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, defer
 
 from recoup.areas.rights.models import Change, Kind, Report, Series, Thing, Version
 from recoup.areas.rights.queries import narrowing
-from recoup.areas.rights.queries.version_rows import Readers
+from recoup.areas.rights.queries.version_rows import Readers, chains
 from recoup.areas.rights.rules.facets import Facets
 from recoup.core.errors import Invalid
 from recoup.core.ids import parse_id
@@ -71,10 +71,7 @@ def _snapshots(
         *narrowing.of_snapshots(series_ids, wanted.filters)
     )
     if "key" in wanted.filters:
-        with_it = select(Change.report_id).where(
-            Change.series_id.in_(series_ids), Change.key == wanted.filters["key"]
-        )
-        statement = statement.where(Report.id.in_(with_it))
+        statement = statement.where(Report.id.in_(_reports_with(db, series_ids, wanted.filters["key"])))
     descending, place = wanted.order.descending, tuple_(Report.day, Report.id)
     if day is not None and first is not None:
         here = tuple_(day, first)
@@ -83,7 +80,12 @@ def _snapshots(
     return [tuple(row) for row in db.execute(statement.order_by(*order))]
 
 
-def _of_change(filters: Any) -> list[Any]:
+def _reports_with(db: Session, series_ids: Sequence[UUID], key: str) -> set[UUID]:
+    """Return the snapshots in which something became what it is or was: those alone can have a change of it."""
+    return {version.report_id for one in series_ids for version in chains(db, one, [key]).get(key, ())}
+
+
+def _of_change(filters: Mapping[str, Any]) -> list[Any]:
     columns = {"sort": Change.sort, "cause": Change.cause, "key": Change.key, "asset": Change.asset_id}
     return [column == filters[name] for name, column in columns.items() if name in filters]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recoup.areas.rights.models import Thing
+from recoup.core.keyset import Slice, slice_of
 
 
 def most_viewed(
@@ -18,11 +18,12 @@ def most_viewed(
     status: str | None = None,
     asset: str | None = None,
     video: str | None = None,
+    after: str | None = None,
     limit: int,
-) -> Sequence[Thing]:
+) -> Slice[Thing]:
     """Return what stands, the most viewed first."""
     statement = select(Thing).where(Thing.series_id == series_id, Thing.is_gone.is_(False))
     for column, wanted in ((Thing.status, status), (Thing.asset_id, asset), (Thing.video_id, video)):
         if wanted is not None:
             statement = statement.where(column == wanted)
-    return db.scalars(statement.order_by(Thing.views.desc(), Thing.key.desc()).limit(limit)).all()
+    return slice_of(db, statement, key=[Thing.views, Thing.key], after=after, limit=limit)

@@ -23,7 +23,7 @@ from recoup.areas.rights.rules import layouts
 from recoup.areas.rights.rules.layouts import Layout
 from recoup.core.errors import Conflict, Invalid, Unavailable
 
-AT_ONCE = 10_000
+AT_ONCE = 5_000
 """Rows that are handed on together."""
 MOST_DIGITS = 12
 """Of a count: the sum over all rows of a report has to fit into 64 bits."""
@@ -189,7 +189,9 @@ def compared(
         with engine(work, bounds) as connection:
             connection.execute(_now(plain, layout, both, either))
             _refuse_misfits(connection, plain, layout, name_told)
-            connection.execute(_standing(layout))
+            connection.execute(_beaten(layout))
+            is_plain = connection.execute("select count(*) from beaten").fetchall() == [(0,)]
+            connection.execute(_STANDING if is_plain else _STANDING_BUT_BEATEN)
             connection.execute(_before(before, both, either))
             connection.execute(_differing(has_whole=both != either))
             yield Found(
@@ -254,15 +256,18 @@ def _refuse_misfits(
         raise Invalid(f"{name_told}, line 1: it has a header and no rows.")
 
 
-def _standing(layout: Layout) -> str:
-    """Return the SQL that lets one row stand for all of its key."""
+def _beaten(layout: Layout) -> str:
+    """Return the SQL that finds the rows for which another row of their key stands."""
     ranks = ", ".join(f"rank{number} desc nulls last" for number in range(len(layout.ranks)))
     return (
         "create table beaten as select rowid as place from ("
         f"select rowid, row_number() over (partition by key order by {ranks}, tie nulls last, print) as nth from now "
-        "where key in (select key from now group by key having count(*) > 1)) where nth > 1;"
-        "create view standing as select rowid as place, * from now where rowid not in (select place from beaten)"
+        "where key in (select key from now group by key having count(*) > 1)) where nth > 1"
     )
+
+
+_STANDING = "create view standing as select rowid as place, * from now"
+_STANDING_BUT_BEATEN = f"{_STANDING} where rowid not in (select place from beaten)"
 
 
 def _before(before: Kept | Told | None, both: Sequence[str], either: Sequence[str]) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from recoup.areas.rights.models import Kind
 from recoup.areas.rights.rules.layouts import Layout
@@ -104,6 +104,5 @@ def _assets(cell: Cell) -> Callable[[Sequence[str]], Facets]:
     return facets
 
 
-def counts_of(facets: Facets) -> Mapping[str, str]:
-    """Return the counted facets of a thing."""
-    return {name: getattr(facets, name) for name in COUNTED}
+counts_of = attrgetter(*COUNTED)
+"""Returns the counted facets of a thing, in their order."""

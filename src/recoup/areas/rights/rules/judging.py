@@ -72,12 +72,22 @@ def changed(
 
     ``compared`` are sorted names; cells stand in the order of their sorted ``columns``.
     """
-    was = dict(zip(stood.columns, stood.cells, strict=True))
-    now = dict(zip(columns, cells, strict=True))
-    before = {one: was[one] for one in compared if one in was and one in now and was[one] != now[one]}
+    if stood.columns == columns:
+        before = {
+            name: was
+            for name, was, now in zip(columns, stood.cells, cells, strict=True)
+            if was != now and name in compared
+        }
+    else:
+        known = dict(zip(stood.columns, stood.cells, strict=True))
+        before = {
+            name: known[name]
+            for name, now in zip(columns, cells, strict=True)
+            if name in known and known[name] != now and name in compared
+        }
     if not before:
         return None
-    after = {one: now[one] for one in before}
+    after = {name: now for name, now in zip(columns, cells, strict=True) if name in before}
     why = causes.of_changed(layout.kind, after, stood.facets, facets)
     claims = None if facets.claims is None else facets.claims - (stood.facets.claims or 0)
     return Judged(

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from recoup.areas.rights.models import Change, Kind, Report, Series, Thing, Version
 from recoup.areas.rights.queries import version_rows
+from recoup.areas.rights.reading.ahead import ahead
 from recoup.areas.rights.reading.comparing import Found, Row, Terms, Told
 from recoup.areas.rights.rules import causes, judging, lapsing, layouts
 from recoup.areas.rights.rules import facets as faceting
@@ -105,19 +106,28 @@ class _Writing:
         self._compared = layouts.compared(found.columns, terms.folded)
         self._facets = faceting.reader(self._layout, found.columns)
         self._columns_of: dict[UUID, list[str]] = {}
+        self._counted: Counter[tuple[str, ...]] = Counter()
+        """Things by all of their counted facets: there are few of those, whatever the number of things."""
         counts = before.counts if before else {}
         self._written = Written(counts={name: Counter(values) for name, values in counts.items()})
 
     def all(self) -> Written:
-        for rows in self._found.differing():
+        for rows in ahead(self._found.differing()):
             self._take(rows)
         for keys in self._found.gone():
             self._end(keys)
         move_counters(self._db, self._series, self._found)
-        for values in self._written.counts.values():
-            for value in [value for value, count in values.items() if not count]:
-                del values[value]
+        self._add_up()
         return self._written
+
+    def _add_up(self) -> None:
+        counts = self._written.counts
+        for words, count in self._counted.items():
+            for name, word in zip(faceting.COUNTED, words, strict=True):
+                counts.setdefault(name, Counter())[word] += count
+        for by_word in counts.values():
+            for word in [word for word, count in by_word.items() if not count]:
+                del by_word[word]
 
     def _take(self, rows: Sequence[Row]) -> None:
         old = self._stood([row.key for row in rows if not row.is_new])
@@ -216,8 +226,7 @@ class _Writing:
         )
 
     def _count(self, facets: Facets, *, by: int) -> None:
-        for name, value in faceting.counts_of(facets).items():
-            self._written.counts.setdefault(name, Counter())[value] += by
+        self._counted[faceting.counts_of(facets)] += by
 
     def _stand(self, key: str, stood: Stood | None, facets: Facets | None, views: int) -> None:
         if self._layout.kind != Kind.CLAIM:

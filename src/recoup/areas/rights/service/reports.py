@@ -15,6 +15,7 @@ from recoup.areas.rights.queries import report_rows
 from recoup.areas.rights.rules import lapsing
 from recoup.areas.rights.service import owing
 from recoup.areas.rights.settings import OwnerSettings, RightsSettings, owners_of
+from recoup.core.db import lock
 from recoup.core.errors import Conflict, NotFound
 from recoup.core.ids import new_id
 from recoup.core.ports import BlobStore, ReportFile, ReportJob
@@ -36,6 +37,9 @@ def series_for(db: Session, settings: RightsSettings, *, now: datetime) -> list[
     for owner in owners_of(settings):
         for kind in settings.kinds:
             series = report_rows.find_series(db, owner.id, kind)
+            if series is None:
+                lock(db, "recoup.rights.series")  # two first runs at once would both make it
+                series = report_rows.find_series(db, owner.id, kind)
             if series is None:
                 series = Series(id=new_id(), owner=owner.id, title=owner.title, kind=kind, created_at=now)
                 db.add(series)

@@ -100,7 +100,7 @@ def _tell(db: Session, system: System, owner: OwnerSettings, report_id: UUID, bo
     series = report_rows.series_of(db, report.series_id)
     price = _price(db)
     changes = report.added + report.gone + report.changed
-    top = change_rows.heaviest_of(db, report.id, limit=house.value(db, controls.TOP))
+    top = change_rows.heaviest_of(db, report.id, limit=house.value(db, controls.TOP)).rows
     noun, link = LAYOUTS[series.kind].noun, f"{system.settings.web.address or ''}/desk/rights"
     attached, file_link = _workbook(db, system, report, book, now=now)
     before = report_rows.head(db, series.id, before=report.day)
