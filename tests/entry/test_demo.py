@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from recoup.core.errors import Conflict
 from recoup.entry import demo
+from support.portal import portal_of_a_demo
 
 DEMO = [sys.executable, "-m", "recoup.entry.cli", "demo"]
 
@@ -54,7 +57,7 @@ def test_it_adds_up_with_a_worker_killed_in_the_middle(tmp_path: Path) -> None:
     assert running.returncode == 0, told
     result = json.loads(said)
     assert result["ok"]
-    assert [check["ok"] for check in result["checks"]] == [True] * 7
+    assert [check["ok"] for check in result["checks"]] == [True] * 13
     assert result["killed"]["records"] > 0
     assert result["killed"]["seconds"] < 30
     streams = {one["stream"].split(":")[0]: one for one in result["streams"]}
@@ -70,7 +73,19 @@ def test_it_adds_up_with_a_worker_killed_in_the_middle(tmp_path: Path) -> None:
     assert sum(one["unbilled"] for one in both) > 0
     (held,) = result["held_then_mended"]
     assert "line" in held
-    assert result["mails"] > 0
+    claims, assets = result["reports"]
+    assert (claims["kind"], assets["kind"]) == ("claim", "asset")
+    assert (claims["snapshots"], claims["fetched"], claims["broken"], claims["made_anew"]) == (12, 13, 1, 1)
+    assert (assets["snapshots"], assets["fetched"], assets["broken"], assets["made_anew"]) == (12, 12, 0, 0)
+    assert claims["rows"] - claims["folded"] == 12 * 2_000
+    assert min(claims["added"], claims["gone"], claims["changed"], claims["waiting"], assets["changed"]) > 0
+    first, second, third = result["rights_runs"]
+    assert first.startswith("21 reports fetched. 21 snapshots taken:")
+    assert "ends too early" in first
+    assert second.startswith("4 reports fetched. 4 snapshots taken:")
+    assert third == "No new reports. Nothing to process."
+    assert "policy changed" in result["newest_changes"]
+    assert result["mails"] > 4  # one for each kind of report in each of two runs, and that something was held
     assert "kill -9" in told
     assert left_running(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
@@ -108,6 +123,24 @@ def test_a_folder_that_no_demo_made_is_left_alone(tmp_path: Path, monkeypatch: p
     with pytest.raises(Conflict, match="no demo made it"):
         demo.run(keep=True)
     assert mine.is_dir()
+
+
+def test_the_portal_shows_both_on_its_first_screen(tmp_path: Path) -> None:
+    with (
+        portal_of_a_demo(tmp_path, hours=4) as portal,
+        httpx2.Client(base_url=portal.address, follow_redirects=True, timeout=30, trust_env=False) as visitor,
+    ):
+        visitor.get(portal.link)
+        first = visitor.post(portal.link, headers={"Origin": portal.address})
+        assert first.url.path == "/desk"
+        shown = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", first.text))
+        assert "Claims changed on" in shown
+        assert "Usage accepted until" in shown
+        changes = visitor.get("/desk/rights").text
+        assert "Kettenbrücke Musik" in changes
+        assert "policy changed" in changes
+        with portal.client() as program:
+            assert program.get("/jobs/rights.sync").json()["paused"]  # its stand-in ended with the demo
 
 
 @pytest.mark.parametrize("hours", ["1", "241"])

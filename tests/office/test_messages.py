@@ -310,8 +310,12 @@ def test_every_mail_is_sound_html_for_light_and_dark_of_at_most_thirty_kilobytes
 
 
 def test_every_template_is_complete() -> None:
+    homes = {(one.package, one.folder) for one in catalogue.TEMPLATES.values()}
     folders = [
-        entry for entry in files("recoup.office.messages").joinpath("templates").iterdir() if entry.is_dir()
+        entry
+        for package, folder in homes
+        for entry in files(package).joinpath(folder).iterdir()
+        if entry.is_dir()
     ]
     assert sorted(folder.name for folder in folders) == sorted(catalogue.TEMPLATES)
     for folder in folders:

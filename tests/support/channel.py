@@ -14,6 +14,8 @@ from sqlalchemy import text
 from recoup.areas.rights.models import Report
 from recoup.areas.rights.queries import report_rows
 from recoup.core.system import System
+from recoup.office.controls import service as house
+from recoup.office.controls.rules import Control
 from recoup.office.jobs import execution
 from recoup.office.jobs import service as jobs
 from recoup.office.jobs.models import Run
@@ -101,6 +103,11 @@ class Channel:
         """Run the job here."""
         job = jobs.find(self.system.parts.jobs, "rights.sync")
         return execution.execute_here(self.system, job, params, actor="test")
+
+    def control(self, control: Control[Any], value: Any) -> None:
+        """Set, once, what an administrator may set while Recoup runs."""
+        with self.system.sessions.begin() as db:
+            house.change(db, control, value, actor="test", now=self.clock(), expected_version=0, note="")
 
     def hurry(self) -> None:
         """Let nobody wait between attempts to reach Google."""

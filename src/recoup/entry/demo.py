@@ -1,8 +1,9 @@
-"""`recoup demo`: three days of usage in half a minute, against stand-ins, with a worker killed in the middle."""
+"""`recoup demo`: three days of usage and twelve of rights reports in under a minute, against stand-ins."""
 
 from __future__ import annotations
 
 import errno
+import json as json_text
 import os
 import shlex
 import shutil
@@ -12,6 +13,7 @@ import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,8 +21,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from recoup import app
-from recoup.core.clock import utc_now
-from recoup.entry import demo_portal
+from recoup.core.clock import HOUR, utc_now
+from recoup.entry import demo_portal, demo_rights_figures
 from recoup.entry.demo_figures import Books, Check, checks, example, read_books
 from recoup.entry.demo_places import (
     Ended,
@@ -32,11 +34,15 @@ from recoup.entry.demo_places import (
     orderly_end,
     usage_store,
 )
+from recoup.entry.demo_rights import TITLE, RightsPlot, RightsStory
+from recoup.entry.demo_rights_figures import RightsBooks, read_rights
 from recoup.entry.demo_screen import Screen
-from recoup.entry.demo_story import DEMO_SERVICES, Plot, Story
+from recoup.entry.demo_story import DEMO_SERVICES, YOU, Plot, Story
 from recoup.entry.demo_worker import FileClock
 from recoup.office.journal import jobs as journal
 from recoup.sandbox import s3
+from recoup.sandbox.youtube import YouTubeStandIn
+from recoup.sandbox.youtube_reports import OWNER
 from recoup.web import output
 from recoup.web.output import Json
 
@@ -48,8 +54,10 @@ NEXT = (
     ("recoup metering adjustments", "what the late file changed, for a person to decide"),
     ("recoup metering unbilled", "usage that no contract pays for"),
     ("recoup metering quarantine", "records that cannot be used, and why"),
+    ("recoup rights changes", "what the newest report of claims changed, the heaviest first"),
+    ("recoup owed list", "what is owed, and when it lapses"),
     ("recoup outbox list", "what was handed to Clazar, with its answers"),
-    ("recoup runs list", "the export's runs"),
+    ("recoup runs list", "the runs of both"),
     ("recoup journal verify", "that nobody changed the history"),
 )
 
@@ -59,17 +67,19 @@ class Result:
     """What the demo came to."""
 
     books: Books
+    rights: RightsBooks
     checks: list[Check]
     seconds: float
     store: str
     story: Story
+    second: RightsStory
     mails: int
     link: str
     """The path that lets an administrator into the portal, once."""
 
     @property
     def ok(self) -> bool:
-        """Whether everything that was used is accounted for."""
+        """Whether everything that was used is accounted for, and every change of a right is known."""
         return all(check.ok for check in self.checks)
 
 
@@ -88,11 +98,11 @@ def run(
     seed: Annotated[int, Parameter(help="Another number, other customers.")] = 7,
     json: Json = False,
 ) -> int:
-    """Show it at work: three days of usage of two services, exported to a stand-in for Clazar on this machine.
+    """Show it at work: three days of usage, exported to a stand-in for Clazar, and twelve days of YouTube's reports.
 
-    A worker is killed in the middle, a file is broken, another comes late; in the end every figure is compared with
-    what the stand-in has accepted. Nothing leaves this machine, and nothing is left running. Ends with 0 when
-    everything that was used is accounted for, and with 1 when not.
+    A worker is killed in the middle, a file is broken, another comes late, a download breaks off, a report is made
+    anew; in the end every figure is compared with what the stand-ins have. Nothing leaves this machine, and nothing is
+    left running. Ends with 0 when all of it adds up, and with 1 when not.
     """
     keep = keep or portal
     screen = Screen(hours=hours * len(DEMO_SERVICES), aside=json)
@@ -117,6 +127,8 @@ def run(
         raise
     screen.figures(result.books.figures)
     screen.say(example(result.books, result.story.plot.everything, result.story.plot.late))
+    screen.reports(result.rights.figures)
+    screen.say(result.rights.newest)
     screen.checks(result.checks)
     _farewell(result, where, screen, keep=keep)
     if json:
@@ -150,22 +162,29 @@ def _play(stack: ExitStack, where: Places, screen: Screen, *, keep: bool, hours:
     begun = time.monotonic()
     screen.begin()
     screen.say(
-        "Starting a database, a stand-in for Clazar and a store for usage files, all on this machine only."
+        "Starting a database, stand-ins for Clazar and YouTube, and a store for usage files, all on this machine only."
     )
     clazar = StandInForClazar(where)
     stack.callback(clazar.end)
     with ThreadPoolExecutor(1) as aside:  # making the usage up takes as long as starting what it goes to
-        making = aside.submit(Plot.of, seed=seed, hours=hours, now=utc_now())
+        making = aside.submit(_plots, seed=seed, hours=hours, now=utc_now())
         address, store = stack.enter_context(usage_store(where, keep=keep))
-        plot = making.result()
+        plot, reports = making.result()
     clock = FileClock(where.clock)
     clock.set(plot.steps[0][0])
     where.write_settings(address, DEMO_SERVICES, start=plot.steps[0][0])
+    youtube = stack.enter_context(YouTubeStandIn(clock=clock))
     environ = environment(
         {
             "CLAZAR_API_URL": f"{clazar.url}/metering/",
             "CLAZAR_CLIENT_ID": "stand-in-client",
             "CLAZAR_CLIENT_SECRET": "stand-in-secret",
+            "YOUTUBE_CONTENT_OWNER_ID": OWNER,
+            "YOUTUBE_TOKEN_JSON": json_text.dumps(youtube.credentials()),
+            "RECOUP_RIGHTS_TITLE": TITLE,
+            "RECOUP_RIGHTS_REPORTING_URL": youtube.url,
+            "RECOUP_RIGHTS_PARTNER_URL": youtube.partner_url,
+            "RECOUP_RIGHTS_RECIPIENTS": YOU,
             **s3.environment(),
         }
     )
@@ -184,9 +203,13 @@ def _play(stack: ExitStack, where: Places, screen: Screen, *, keep: bool, hours:
         return worker
 
     story = Story(system, where, clock, system.ports.open_store(address), clazar, start_worker, screen, plot)
+    second = RightsStory(system, clock, youtube, screen, reports, story.follow)
+    second.wait()
     story.tell()
+    second.tell()
+    story.end()
     with system.sessions.begin() as db:
-        books = read_books(db)
+        books, rights = read_books(db), read_rights(db, where.mails)
         link = demo_portal.invite(db, now=utc_now()) if keep else ""
     found = checks(books, where.ledger, plot.everything, late=[plot.late.key])
     verified = journal.verify(system)
@@ -199,14 +222,23 @@ def _play(stack: ExitStack, where: Places, screen: Screen, *, keep: bool, hours:
             () if story.killed else ("No worker was killed: none was caught in the act.",),
         )
     )
+    found += demo_rights_figures.checks(
+        rights, reports.truth, second.published, told=reports.told, changed_again=second.changed_again
+    )
     mails = len(list(where.mails.glob("*.eml")))
-    return Result(books, found, time.monotonic() - begun, store, story, mails, link)
+    return Result(books, rights, found, time.monotonic() - begun, store, story, second, mails, link)
+
+
+def _plots(*, seed: int, hours: int, now: datetime) -> tuple[Plot, RightsPlot]:
+    plot = Plot.of(seed=seed, hours=hours, now=now)
+    return plot, RightsPlot.of(seed=seed, until=plot.steps[-1][-1] + HOUR)
 
 
 def _farewell(result: Result, where: Places, screen: Screen, *, keep: bool) -> None:
     if result.ok:
         screen.say(
-            "Everything that was used is accounted for: billed once, carried on, or on a list for a person.",
+            "Everything that was used is accounted for: billed once, carried on, or on a list for a person. What "
+            "became of each claim is known for every day.",
             style="bold green",
         )
     else:
@@ -241,6 +273,9 @@ def _document(result: Result, where: Places, *, keep: bool, hours: int, seed: in
         "streams": [asdict(one) for one in result.books.figures],
         "killed": asdict(result.story.killed) if result.story.killed else None,
         "held_then_mended": list(result.story.held),
+        "reports": [asdict(one) for one in result.rights.figures],
+        "rights_runs": [run.summary for run in result.second.runs],
+        "newest_changes": result.rights.newest,
         "mails": result.mails,
         "checks": [{"what": one.what, "ok": one.ok, "problems": list(one.problems)} for one in result.checks],
         "folder": str(where.folder) if stays else None,

@@ -78,7 +78,7 @@ class Places:
     def write_settings(self, source: str, services: Sequence[Service], *, start: datetime) -> None:
         """Write recoup.toml: whoever types ``recoup`` in the folder later has the demo's home and streams."""
         lines = [
-            "# Written by recoup demo. Clazar is not set up here, on purpose.",
+            "# Written by recoup demo. Clazar and YouTube are not set up here, on purpose.",
             "[mail]",
             'alerts = ["you@company.test"]',
             "",

@@ -22,7 +22,7 @@ from recoup.sandbox.claim_reports import CLAIM_COLUMNS, MUSIC_ASSET_COLUMNS, Cla
 from recoup.sandbox.faults import Asked
 from recoup.sandbox.youtube import YouTubeStandIn
 from recoup.sandbox.youtube_answers import truncated
-from recoup.sandbox.youtube_reports import ASSETS, CLAIMS, OWNER, Dress
+from recoup.sandbox.youtube_reports import ASSETS, CLAIMS, Dress
 
 JOB = "rights.sync"
 TITLE = "Kettenbrücke Musik"

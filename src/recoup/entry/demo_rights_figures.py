@@ -79,7 +79,7 @@ def read_rights(db: Session, mails: Path) -> RightsBooks:
         books.sums |= {one.report_id: one.sha256 or "" for one in reports}
         books.snapshots |= _snapshots(db, series, [one.day for one in taken])
         for report in taken:
-            changes = change_rows.heaviest_of(db, report.id, limit=MOST)
+            changes = change_rows.heaviest_of(db, report.id, limit=MOST).rows
             books.changes[series.kind, report.day] = {
                 one.key: (
                     one.sort,
@@ -121,11 +121,11 @@ def checks(
             tuple(_other_changes(truth, books.changes)),
         ),
         Check(
-            f"Each of {len(books.waiting)} claims that wait for an answer is in the book of what is owed, with its day.",
+            f"The {len(books.waiting)} claims that wait for an answer are in the book of what is owed, to the day.",
             _unlike(_to_be_answered(truth), books.waiting),
         ),
         Check(
-            f"The newest snapshots were told by mail, with a workbook, once each: {len(books.workbooks)} mails.",
+            f"Each run told of its newest snapshots by mail, with a workbook, once: {len(books.workbooks)} mails.",
             _unlike(Counter(_workbook(*one) for one in told), Counter(books.workbooks)),
         ),
         Check("Run once more, nothing changed.", changed_again),
@@ -155,7 +155,7 @@ def _snapshots(db: Session, series: Series, days: Sequence[date]) -> dict[Which,
     """Ask the history for every day: of each claim or asset the latest version that is not later."""
     if not days:
         return {}
-    keys = {one.key for one in thing_rows.most_viewed(db, series.id, limit=MOST)}
+    keys = {one.key for one in thing_rows.most_viewed(db, series.id, limit=MOST).rows}
     keys |= set(change_rows.keys_between(db, series.id, after=days[0], until=days[-1], limit=MOST))
     read = version_rows.Readers(db, series.kind)
     found: dict[Which, dict[str, Mapping[str, str]]] = {(series.kind, day): {} for day in days}
@@ -231,7 +231,7 @@ def _between(was: Snapshot, now: Snapshot) -> dict[str, Difference]:
 
 
 def _to_be_answered(truth: Mapping[Which, Snapshot]) -> dict[str, datetime]:
-    """Return until when disputed claims have to be answered: 30 days from the end of the day on which they became so."""
+    """Return until when disputed claims have to be answered: 30 days after the day on which they became so."""
     days = sorted((day for kind, day in truth if kind == "claim"), reverse=True)
     waiting = {}
     for key, cells in truth["claim", days[0]].items():

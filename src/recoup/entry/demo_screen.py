@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recoup.entry.demo_figures import Check, StreamFigures
+from recoup.entry.demo_rights_figures import KindFigures
 
 LINES = 5
 _STYLES = {"warning": "yellow", "error": "red"}
@@ -36,6 +37,19 @@ ROWS: Mapping[str, Callable[[StreamFigures], int]] = {
     "Hours held": lambda one: one.held,
     "Adjustments that wait for a person": lambda one: one.adjustments,
     "Remainders carried on": lambda one: one.remainders,
+}
+REPORT_ROWS: Mapping[str, Callable[[KindFigures], int]] = {
+    "Reports fetched": lambda one: one.fetched,
+    "  downloads that broke off": lambda one: one.broken,
+    "  replaced by one that was made anew": lambda one: one.made_anew,
+    "Snapshots, one for each day": lambda one: one.snapshots,
+    "Rows in them": lambda one: one.rows,
+    "  several of one claim or asset, folded": lambda one: one.folded,
+    "Changes: added": lambda one: one.added,
+    "  gone": lambda one: one.gone,
+    "  changed": lambda one: one.changed,
+    "In the newest snapshot": lambda one: one.now,
+    "Wait for an answer": lambda one: one.waiting,
 }
 
 
@@ -95,15 +109,16 @@ class Screen:
 
     def figures(self, figures: Sequence[StreamFigures]) -> None:
         """Print the table of figures, one column for each stream."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("", no_wrap=True)
+        heads = []
         for one in figures:
             service, environment, plan = one.stream.split(":")
-            table.add_column(f"{service} ({one.cloud})\n{environment} {plan}", justify="right")
-        for name, get in ROWS.items():
-            values = [get(one) for one in figures]
-            table.add_row(name, *(f"{value:,}" for value in values))
-        self.console.print(table)
+            heads.append(f"{service} ({one.cloud})\n{environment} {plan}")
+        self._table(heads, {name: [get(one) for one in figures] for name, get in ROWS.items()})
+
+    def reports(self, figures: Sequence[KindFigures]) -> None:
+        """Print the table of a content owner's reports, one column for each kind."""
+        heads = [f"{one.kind.capitalize()}s" for one in figures]
+        self._table(heads, {name: [get(one) for one in figures] for name, get in REPORT_ROWS.items()})
 
     def checks(self, checks: Sequence[Check]) -> None:
         """Print what was compared, and where it differs."""
@@ -114,6 +129,15 @@ class Screen:
                 self.say(f"    {problem}")
             if len(check.problems) > 10:  # noqa: PLR2004 - a screenful
                 self.say(f"    and {len(check.problems) - 10:,} more")
+
+    def _table(self, heads: Sequence[str], rows: Mapping[str, Sequence[int]]) -> None:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("", no_wrap=True)
+        for head in heads:
+            table.add_column(head, justify="right")
+        for name, values in rows.items():
+            table.add_row(name, *(f"{value:,}" for value in values))
+        self.console.print(table)
 
     def _drawn(self) -> Group:
         width = self.console.width - 2

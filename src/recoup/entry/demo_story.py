@@ -104,7 +104,7 @@ class Killed:
 
 @dataclass(slots=True)
 class Story:
-    """The demo as it goes: call ``tell`` once."""
+    """The demo as it goes: call ``tell`` once, then ``end``."""
 
     system: System
     where: Places
@@ -122,7 +122,7 @@ class Story:
     _handing: frozenset[UUID] = field(default_factory=frozenset)
 
     def tell(self) -> None:
-        """Let the hours pass step by step; kill the worker once; mend what is broken; run again; end the worker."""
+        """Let the hours pass step by step; kill the worker once; mend what is broken; run again."""
         job = self.system.parts.jobs[JOB]
         with self.system.sessions.begin() as db:
             jobs.notify(db, job, success=[], failure=[YOU], actor="demo", now=self.clock())
@@ -141,12 +141,16 @@ class Story:
             self.plot.world.write_marker(self.store, end - timedelta(seconds=1))
             self.clock.set(end + PAST_THE_HOUR)
             self.screen.doing("Exporting")
-            run = self._follow(self._scheduled_for(end + PAST_THE_HOUR), killing=killing)
+            run = self.follow(self._scheduled_for(end + PAST_THE_HOUR), killing=killing)
             self.screen.say(f"{end + PAST_THE_HOUR:%a %d %b %H:%M} UTC  {run.summary}")
         self._mend()
+
+    def end(self) -> None:
+        """Let mails leave, and end the worker."""
         self._wait_for_mails()
         self.screen.doing("Ending")
-        self._worker.end()
+        if self._worker is not None:
+            self._worker.end()
         self.screen.rest()
 
     def _due(self, hours: tuple[datetime, ...], *, late_too: bool) -> Iterator[HourFile]:
@@ -169,7 +173,7 @@ class Story:
         job = self.system.parts.jobs[JOB]
         with self.system.sessions.begin() as db:
             run_id = jobs.start(db, job, {}, trigger="person", actor="demo", now=now).id
-        run = self._follow(lambda db: runs.run(db, run_id), killing=False)
+        run = self.follow(lambda db: runs.run(db, run_id))
         self.screen.say(f"{now:%a %d %b %H:%M} UTC  {run.summary}")
 
     def _held(self) -> Iterator[str]:
@@ -185,7 +189,7 @@ class Story:
 
         return find
 
-    def _follow(self, find: Callable[[Session], Run | None], *, killing: bool) -> Run:
+    def follow(self, find: Callable[[Session], Run | None], *, killing: bool = False) -> Run:
         """Show a run until it is over; with ``killing``, kill its worker while Clazar has what we were not told."""
         until = time.monotonic() + STEP_SECONDS
         while time.monotonic() < until:
@@ -203,7 +207,7 @@ class Story:
                 self._kill(find)
             time.sleep(LOOK_EVERY)
         raise Unavailable(
-            f"The demo's export is not over after {STEP_SECONDS:.0f} s.", fix=f"{self.where.log} may say why."
+            f"The demo's run is not over after {STEP_SECONDS:.0f} s.", fix=f"{self.where.log} may say why."
         )
 
     def _show(self, db: Session, run: Run | None) -> None:

@@ -49,7 +49,8 @@ def test_a_report_that_nobody_fetched_and_that_lapses_soon(channel: Channel) -> 
 def test_a_knock_at_youtube(channel: Channel) -> None:
     (probe,) = health.sources(channel.system)
     assert probe.knock().detail == "YouTube lets us in; it has 4 types of reports for us."
-    channel.youtube.remove_job(CLAIMS)
+    for kind in (CLAIMS, "content_owner_active_claims_a2"):
+        channel.youtube.remove_job(kind)
     assert probe.knock().ok is False
     channel.youtube.granted = False
     channel.youtube.revoke_tokens()

@@ -60,7 +60,6 @@ def _changes(kind: str, heads: list[Report]) -> Tile:
         note,
         to("", kind=kind),
         "git-compare",
-        "warn" if any(one.gone for one in heads) else "",
     )
 
 

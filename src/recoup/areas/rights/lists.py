@@ -124,7 +124,7 @@ def _explorer(kind: Kind, title: str, *columns: Column[ThingRow], filters: tuple
             Column("status", "Status", lambda row: row.thing.status, "state"),
             *columns,
             Column("views", counted, lambda row: row.thing.views, "whole"),
-            Column("since", "So since", lambda row: row.thing.since),
+            Column("since", "So since", lambda row: row.thing.since, on_page=False),
             Column("owner", "Content owner", lambda row: row.series.title, on_page=False),
         ),
         orders=(
@@ -198,7 +198,7 @@ REPORTS: Listing[ReportRow] = Listing(
     rows=sheets.reports,
     href=lambda row: f"{DESK}/reports/{row.id}",
     empty="No report was found yet.",
-    todo="Sign in for a content owner with `recoup rights authorise`, then start the job “Rights reports”.",
+    todo="The page Changes says how to sign in; the job “Rights reports” then fetches what is there.",
 )
 
 ALL = (CHANGES, CLAIMS, ASSETS, REPORTS)

@@ -57,7 +57,7 @@ def first_steps(system: System, db: Session) -> list[Step]:
         ),
         Step(
             "Sign in for it at Google",
-            "Run `recoup rights authorise` once; reports are then fetched four times a day.",
+            "Run `recoup rights authorise client_secret.json` once; reports are then fetched four times a day.",
             DESK,
             is_done=any(one.listed_at is not None and one.reauth_since is None for one in series),
         ),

@@ -76,7 +76,7 @@ def troubles(
             DESK,
             "bad",
             one.reauth_since,
-            command=f"recoup rights authorise --owner {one.owner}",
+            command=f"recoup rights authorise client_secret.json --owner {one.owner}",
         )
         for one in signed_out
     ]

@@ -6,6 +6,7 @@ parsed, so that what a comparison costs hardly depends on how wide reports are.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -88,9 +89,11 @@ class Found:
         digits: int,
         is_usual: bool,
         work: Path,
+        name_told: str,
     ) -> None:
         self._connection, self._plain, self._layout = connection, plain, layout
         self._digits, self._is_usual, self._work = digits, is_usual, work
+        self._name_told = name_told
         rows, things, views = connection.execute(
             "select (select count(*) from now), count(*), coalesce(sum(exact), 0) from standing"
         ).fetchall()[0]
@@ -114,13 +117,22 @@ class Found:
         for batch in _portions(cursor):
             rows = []
             for known, count, is_new, is_recast in batch:
-                cells = next(cut_out, None)
-                if cells is None or cells[key] != known:
-                    raise Unavailable(
-                        f"{self._plain.path.name} changed while it was read.", fix="It is tried again."
-                    )
+                cells = self._next(cut_out)
+                if len(cells) != len(order) or cells[key] != known:
+                    raise self._two_ways()
                 rows.append(Row(known, [cells[place] for place in order], count, is_new, is_recast))
             yield rows
+
+    def _next(self, cut_out: Iterator[list[str]]) -> list[str]:
+        try:
+            return next(cut_out, [])
+        except csv.Error:
+            raise self._two_ways() from None
+
+    def _two_ways(self) -> Invalid:
+        """Return what is wrong with a file that the engine reads otherwise than we do."""
+        found = trouble.first_problem(self._plain.path, self._layout, name=self._name_told)
+        return found or Invalid(f"{self._name_told} can be read in two ways, so it is not used.")
 
     def gone(self) -> Iterator[list[str]]:
         """Yield the keys that the snapshot before had and this one has not, many at a time."""
@@ -185,9 +197,12 @@ def compared(
     ours = layouts.compared(plain.columns, terms.folded)
     theirs = layouts.compared(before.columns, terms.folded) if isinstance(before, Told) else ours
     both, either = [one for one in ours if one in theirs], sorted({*ours, *theirs})
+    # A carriage return may end a row to one reader and not to another: a slow one looks at each.
+    if plain.has_returns and (problem := trouble.first_problem(plain.path, layout, name=name_told)):
+        raise problem
     try:
         with engine(work, bounds) as connection:
-            connection.execute(_now(plain, layout, both, either))
+            _read(connection, _now(plain, layout, both, either), plain, layout, name_told)
             _refuse_misfits(connection, plain, layout, name_told)
             connection.execute(_beaten(layout))
             is_plain = connection.execute("select count(*) from beaten").fetchall() == [(0,)]
@@ -195,7 +210,13 @@ def compared(
             connection.execute(_before(before, both, either))
             connection.execute(_differing(has_whole=both != either))
             yield Found(
-                connection, plain, layout, digits=terms.digits, is_usual=both == list(ours), work=work
+                connection,
+                plain,
+                layout,
+                digits=terms.digits,
+                is_usual=both == list(ours),
+                work=work,
+                name_told=name_told,
             )
     except duckdb.OutOfMemoryException as error:
         raise Unavailable(
@@ -205,9 +226,16 @@ def compared(
         if isinstance(before, Kept) and not before.path.exists():
             raise Conflict("Another run has taken a report of this series meanwhile.") from error
         raise Unavailable(f"The report could not be compared: {error}", fix="It is tried again.") from error
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection, statement: str, plain: Plain, layout: Layout, name_told: str
+) -> None:
+    try:
+        connection.execute(statement)
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
         known = trouble.first_problem(plain.path, layout, name=name_told)
-        raise known or Invalid(f"{name_told} cannot be read as a report.") from error
+        raise known or trouble.refused(plain.path, str(error), name=name_told) from error
 
 
 def _now(plain: Plain, layout: Layout, both: Sequence[str], either: Sequence[str]) -> str:

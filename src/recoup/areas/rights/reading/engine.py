@@ -43,18 +43,18 @@ def engine(work: Path, bounds: Bounds) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def scan(plain: Plain) -> str:
     """Return the SQL that reads a report, row by row in its order; what is empty is NULL, quoted or not."""
-    return csv_of(plain.path, plain.columns, header=True)
+    return csv_of(plain.path, plain.columns, header=True, ends=plain.ends)
 
 
-def csv_of(path: Path, columns: Sequence[str], *, header: bool) -> str:
-    """Return the SQL that reads a CSV file as text.
-
-    How its lines end is left to the engine to see: told wrongly, it passes over every row without a word.
-    """
+def csv_of(path: Path, columns: Sequence[str], *, header: bool, ends: str = "\n") -> str:
+    """Return the SQL that reads a CSV file as text."""
+    # By itself it goes by the first line, where a carriage return in quotes misleads it; told of both characters, it
+    # passes over every row without a word.
+    told = "new_line = '\\n', " if ends == "\n" else ""
     typed = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
     return (
         f"read_csv({literal(str(path))}, header = {str(header).lower()}, delim = ',', quote = '\"', escape = '\"', "
-        f"auto_detect = false, strict_mode = true, max_line_size = {LONGEST_LINE}, "
+        f"{told}auto_detect = false, strict_mode = true, max_line_size = {LONGEST_LINE}, "
         f"columns = {{{typed}}})"
     )
 

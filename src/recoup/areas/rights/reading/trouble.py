@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -35,10 +36,22 @@ def first_problem(path: Path, layout: Layout, *, name: str) -> Invalid | None:
     return None
 
 
+def refused(path: Path, said: str, *, name: str) -> Invalid:
+    """Return what is wrong with a row that the engine alone refuses, such as one with quotes behind a blank."""
+    row = re.search(r"Line: (\d+)", said)
+    where = f"{name}, line {_line(path, int(row[1]), counts_empty=True)}" if row else name
+    return Invalid(f"{where}: its quotes cannot be read.")
+
+
 def line_of(path: Path, place: int) -> int:
     """Return the line at which a row begins; the row below the header is 0, and empty lines are no rows."""
+    return _line(path, place + 2, counts_empty=False)
+
+
+def _line(path: Path, number: int, *, counts_empty: bool) -> int:
     rows = _Rows(path)
-    next(islice((cells for cells in rows if cells), place + 1, None), None)
+    counted = rows if counts_empty else (cells for cells in rows if cells)
+    next(islice(counted, number - 1, None), None)
     return rows.begun
 
 
@@ -60,5 +73,5 @@ class _Rows:
     def _lines(self, path: Path) -> Iterator[str]:
         with path.open(encoding="utf-8-sig", newline="\n") as text:
             for line in text:
-                self.ends = "\r\n" if line.endswith("\r\n") else "\n"
+                self.ends = line[len(line.rstrip("\r\n")) :]
                 yield line

@@ -35,13 +35,16 @@ class BrokenFile(Invalid):
 class Plain:
     """A report as plain text: where it lies, its columns, and what it counts.
 
-    ``lines`` are its ends of lines: where they are one more than its rows, no cell holds one.
+    ``lines`` are its ends of lines: where they are one more than its rows, no cell holds one. ``ends`` is how the
+    header's does, ``has_returns`` whether there are carriage returns, there or anywhere else.
     """
 
     path: Path
     columns: tuple[str, ...]
     size: int
     lines: int
+    ends: str
+    has_returns: bool
 
 
 def unpack(packed: Path, target: Path, layout: Layout, *, name: str) -> Plain:
@@ -59,9 +62,16 @@ def unpack(packed: Path, target: Path, layout: Layout, *, name: str) -> Plain:
         plain.flush()
         os.fsync(plain.fileno())
     looks.over()
-    columns = _columns(target, layout, name=name)
+    columns, ends = _columns(target, layout, name=name)
     _check_end(target, columns, name=name, lines=looks.lines)
-    return Plain(path=target, columns=columns, size=looks.size, lines=looks.lines)
+    return Plain(
+        path=target,
+        columns=columns,
+        size=looks.size,
+        lines=looks.lines,
+        ends=ends,
+        has_returns=looks.has_returns,
+    )
 
 
 def _portions(body: BinaryIO, name: str) -> Iterator[bytes]:
@@ -107,6 +117,7 @@ class _Looks:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._open_line = 0
         self.size = self.lines = 0
+        self.has_returns = False
 
     def at(self, portion: bytes) -> None:
         """Look at the next portion."""
@@ -124,6 +135,7 @@ class _Looks:
                 f"{self._name}, line {self._line(portion, max(error.start, 0))}: its text is not UTF-8."
             ) from None
         self._measure(portion)
+        self.has_returns = self.has_returns or b"\r" in portion
         self.size += len(portion)
         if self.size > MOST_BYTES:
             raise Invalid(f"{self._name} is larger than {MOST_BYTES:,} bytes when it is unpacked.")
@@ -165,7 +177,8 @@ class _Looks:
         return self.lines + portion.count(b"\n", 0, place) + 1
 
 
-def _columns(path: Path, layout: Layout, *, name: str) -> tuple[str, ...]:
+def _columns(path: Path, layout: Layout, *, name: str) -> tuple[tuple[str, ...], str]:
+    """Return the names in the header, and how its line ends."""
     with path.open(encoding="utf-8-sig", newline="\n") as text:
         first = text.readline(LONGEST_LINE)
     try:
@@ -173,7 +186,7 @@ def _columns(path: Path, layout: Layout, *, name: str) -> tuple[str, ...]:
     except csv.Error:
         raise Invalid(f"{name}, line 1: the names of its columns cannot be read.") from None
     layouts.check_columns(layout, columns, name=name)
-    return tuple(columns)
+    return tuple(columns), "\r\n" if first.endswith("\r\n") else "\n"
 
 
 def _check_end(path: Path, columns: tuple[str, ...], *, name: str, lines: int) -> None:

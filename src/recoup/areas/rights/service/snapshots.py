@@ -46,6 +46,7 @@ def take(
     now: datetime,
 ) -> None:
     """Write a compared report into the history as the snapshot of its day; the next of ``before``."""
+    newest = report_rows.head(db, series.id)
     written = history.write(db, series, report, found, before=before, terms=terms)
     report.state, report.reason, report.taken_at = ReportState.TAKEN, "", report.taken_at or now
     report.is_baseline = before is None
@@ -57,10 +58,7 @@ def take(
     report.causes = dict(written.causes)
     owing.put_claims(db, series, written.standing, price=price, now=now)
     owing.settle_claims(db, series, written.settled, now=now)
-    newest = report_rows.head(db, series.id)
-    if (
-        newest is None or newest.day <= report.day
-    ):  # an earlier day that is written anew makes nothing fresher
+    if newest is None or newest.day < report.day:  # an earlier day that is written anew makes nothing fresher
         series.stale_told_at = None
     journal.record(
         db,

@@ -1,0 +1,292 @@
+"""A sync is killed at every step there is, and a normal one makes everything right: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, Self
+
+import psycopg
+import pytest
+
+from conftest import TEMPLATE
+from faults.export_worker import House
+from faults.rights_worker import Order, sync_as_a_crontab_does
+from recoup import app
+from recoup.core.system import System
+from recoup.migrations import schema
+from recoup.sandbox.youtube import YouTubeStandIn
+from recoup.sandbox.youtube_reports import OWNER, Dress
+from support.channel import DAY, made_at, report_of
+from support.postgres import Cluster, running_cluster
+
+ONE = timedelta(days=1)
+LONG_ON = 2
+BEFORE = made_at(DAY + 2 * ONE)
+NOW = made_at(DAY + 5 * ONE)
+LATER = NOW + timedelta(hours=1)
+MANY = 40
+LONG = "Live in Köln " * 20_000
+"""Of a report that does not come in one piece."""
+RECIPIENTS = ("rita@example.com", "leo@example.com")
+CHUNKS = 4
+EVERY_SQL = 12
+PAIRS = 8
+SEED = 20250720
+KINDS = {"sql", "commit", "copy", "http", "file", "work", "engine"}
+
+
+def claims(*, day: int, salt: str = "") -> bytes:
+    """Return a day's report: some claims come, some go, some change, one becomes disputed, all views move."""
+    told = {}
+    for number in range(day * 5, MANY + day * 7):
+        policy = f"{salt}US" if number % 11 == day else "WW"
+        told[f"C{number:04d}"] = {"views": str(number * 31 * (day + 1)), "claim_policy_monetize": policy}
+    told["C0030"]["claim_status_detail"] = ("NONE", "NONE", "DISPUTED", "APPEALED")[day]
+    told["C0031"]["video_title"] = LONG if day == LONG_ON else "short"
+    return report_of(told)
+
+
+@dataclass(frozen=True)
+class After:
+    """Everything that a run leaves in the database, without ids that are made anew each time."""
+
+    reports: list[Any]
+    things: list[Any]
+    versions: list[Any]
+    changes: list[Any]
+    owed: list[Any]
+    mails: list[Any]
+    events: list[Any]
+
+
+QUERIES = {
+    "reports": "select report_id, day, state, is_baseline, rows, things, added, gone, changed, rewritten, views, counts, "
+    "causes, told_at is null, sha256, attempts, columns from rights_reports order by report_id",
+    "things": "select key, since, is_gone, views, status, detail, policy from rights_things order by key",
+    "versions": "select v.key, v.since, v.before, v.is_gone, v.cells, r.report_id from rights_versions v "
+    "join rights_reports r on r.id = v.report_id order by 1, 2",
+    "changes": "select r.report_id, c.day, c.key, c.sort, c.cause, c.causes, c.columns, c.before, c.after, c.weight "
+    "from rights_changes c join rights_reports r on r.id = c.report_id order by 1, 3",
+    "owed": "select key, state, lapses_at, title from owed_items where key not like 'rights:report:%' order by key",
+    "mails": "select r.report_id, split_part(d.key, ':', 3), d.state from deliveries d join rights_reports r "
+    "on d.key like 'rights:' || r.id || ':%' order by 1, 2",
+    "events": "select kind, count(*) from events where kind in ('rights.snapshot_taken', 'rights.report_kept', "
+    "'rights.told', 'rights.report_lapsed', 'rights.report_rejected') group by 1 order by 1",
+}
+
+
+class Syncer:
+    """The process that syncs in children of its own: see rights_worker.py."""
+
+    def __init__(self, house: House) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("rights_worker.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            text=True,
+            bufsize=1,
+        )
+        self._say(json.dumps(asdict(house)))
+
+    def obey(self, order: Order) -> dict[str, Any]:
+        """Let one child work, and return how it ended."""
+        return self._say(order.to_line())
+
+    def _say(self, line: str) -> dict[str, Any]:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(line + "\n")
+        answer = self._process.stdout.readline()
+        assert answer, f"the syncer ended with {self._process.wait(timeout=30)}"
+        return dict(json.loads(answer))
+
+    def close(self) -> None:
+        """Let it end, and wait for that."""
+        with self._process:
+            assert self._process.stdin
+            self._process.stdin.close()
+
+
+class Scenario:
+    """A content owner of whom two days are known, and three reports that a sync is to take; a new house each trial.
+
+    One of them replaces the first day, so that the second is compared anew; two are of new days.
+    """
+
+    def __init__(self, cluster: Cluster, folder: Path, *, template: str) -> None:
+        self.cluster, self.folder, self._stack, self._trials = cluster, folder, ExitStack(), 0
+        self.database = cluster.create_database(template)
+        self._server = self._connected()
+        self.youtube = self._stack.enter_context(YouTubeStandIn(clock=lambda: LATER, token_life=400 * ONE))
+        for number in range(2):
+            self.youtube.publish(DAY + number * ONE, claims(day=number), created=made_at(DAY + number * ONE))
+        self._first = folder / "first"
+        with self._composed(self.house(self._first, BEFORE)) as system:
+            run = sync_as_a_crontab_does(system)
+            assert run.summary.startswith("2 reports fetched. 2 snapshots taken"), run.summary
+        made = iter(NOW - timedelta(hours=number) for number in (9, 8, 7))
+        self.youtube.publish(DAY, claims(day=0, salt="backfill "), created=next(made))
+        self.youtube.publish(DAY + 2 * ONE, claims(day=2), created=next(made), dress=Dress.PLAIN)
+        self.youtube.publish(DAY + 3 * ONE, claims(day=3), created=next(made))
+        self._keep_a_copy()
+        shutil.copytree(self._first, folder / "warm")
+        self.syncer = Syncer(self.house(folder / "warm", NOW))
+        self._stack.callback(self.syncer.close)
+        with self.trial() as trial:
+            outcome = trial.run(0)
+            assert outcome["state"] == "succeeded", outcome
+            assert outcome["summary"].startswith("3 reports fetched. 3 snapshots taken"), outcome
+            self.labels: list[str] = outcome["labels"]
+            self.undisturbed = self.after()
+            assert trial.left_over() == []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
+        self._stack.close()
+
+    @contextmanager
+    def trial(self) -> Iterator[Trial]:
+        """Open a house that is as it was at first, and so is its database."""
+        self._trials += 1
+        self._server.execute(self._put_back)
+        home = self.folder / f"trial-{self._trials}"
+        shutil.copytree(self._first, home)
+        yield Trial(self, home)
+        shutil.rmtree(home)
+
+    def after(self) -> After:
+        """Return everything that counts."""
+        return After(**{name: self._server.execute(query).fetchall() for name, query in QUERIES.items()})
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """Ask the database."""
+        return self._server.execute(statement).fetchall()
+
+    def house(self, home: Path, now: datetime) -> House:
+        """Return a house in a folder, made where it is missing."""
+        home.mkdir(exist_ok=True)
+        token = self.folder / "token.json"
+        token.write_text(json.dumps(self.youtube.credentials()), encoding="utf-8")
+        environ = {
+            "RECOUP_HOME": str(home / "var"),
+            "YOUTUBE_CONTENT_OWNER_ID": OWNER,
+            "YOUTUBE_CREDENTIALS_FILE": str(token),
+            "RECOUP_RIGHTS_REPORTING_URL": self.youtube.url,
+            "RECOUP_RIGHTS_KINDS": "claim",
+            "RECOUP_RIGHTS_RECIPIENTS": ",".join(RECIPIENTS),
+        }
+        return House(
+            str(home), environ, self.database.owner_url, self.database.app_url, now.isoformat()
+        )
+
+    def server_came_back(self) -> None:
+        """Connect again after the server was killed and started."""
+        self._server.close()
+        self._server = self._connected()
+
+    def leave_elsewhere(self) -> None:
+        """Let killed processes have run on another machine, so that only their leases tell, and let those be over."""
+        self._server.execute(
+            "update runs set worker = 'elsewhere', lease_until = now() - interval '1 second' where state = 'running'"
+        )
+
+    def _keep_a_copy(self) -> None:
+        named = self._server.execute("select tablename from pg_tables where schemaname = 'public'")
+        tables = [f'"{name}"' for (name,) in named]
+        self._server.execute("create schema at_first")
+        for table in tables:
+            self._server.execute(f"create table at_first.{table} as table public.{table}")  # type: ignore[arg-type]
+        deleted = [f"delete from public.{table}" for table in tables]
+        copied = [
+            f"insert into public.{table} overriding system value table at_first.{table}" for table in tables
+        ]
+        self._put_back: Any = "; ".join(["set session_replication_role = replica", *deleted, *copied])
+
+    def _connected(self) -> psycopg.Connection:
+        return self.cluster.postgres.ensure_running().connect(self.database.name)
+
+    @contextmanager
+    def _composed(self, house: House) -> Iterator[System]:
+        settings = app.read_settings(cwd=Path(house.cwd), environ=house.environ)
+        databases = app.Databases(house.owner_url, house.app_url)
+        with app.composed(settings, databases, clock=house.clock) as system:
+            yield system
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One house, and what befalls it."""
+
+    scenario: Scenario
+    home: Path
+
+    def run(
+        self, at: int, *, now: datetime = NOW, server: Path | None = None, sweeps: bool = False
+    ) -> dict[str, Any]:
+        """Let a child sync; kill it, or the server with that home, at its step ``at``."""
+        house = self.scenario.house(self.home, now)
+        return self.scenario.syncer.obey(Order(house, at, str(server) if server else None, sweeps))
+
+    def left_over(self) -> list[str]:
+        """Return files that nobody needs: of runs that are over, of snapshots that are not the newest."""
+        rights = self.home / "var" / "rights"
+        found = [str(path.relative_to(self.home)) for path in (rights / "work").iterdir()]
+        found += [str(path.relative_to(self.home)) for path in self.home.rglob("*.part")]
+        newest = "select id from rights_reports where state = 'taken' order by day desc limit 1"
+        ((head,),) = self.scenario.rows(newest)
+        prints = rights / "fingerprints"
+        return found + [one.name for one in prints.glob("*") if not one.name.startswith(str(head))]
+
+    def problems(self, *, elsewhere: bool) -> Iterator[str]:
+        """Sync once more in a new process, as usual, and yield what is not as if nothing had happened."""
+        if elsewhere:
+            self.scenario.leave_elsewhere()
+        outcome = self.run(0, now=LATER, sweeps=elsewhere)
+        if outcome.get("state") != "succeeded":
+            yield f"the run after it: {outcome}"
+        yield from self.differences()
+
+    def differences(self) -> Iterator[str]:
+        """Yield what is not as it is without a kill."""
+        for name, expected in asdict(self.scenario.undisturbed).items():
+            found = getattr(self.scenario.after(), name)
+            if found != expected:
+                lost = [row for row in expected if row not in found]
+                more = [row for row in found if row not in expected]
+                yield f"{name}: {len(lost)} lost {lost[:2]}, {len(more)} too many {more[:2]}"
+        mails = Counter(row[:2] for row in self.scenario.after().mails)
+        if set(mails.values()) != {1}:
+            yield f"mails: {mails}"
+        if left := self.left_over():
+            yield f"left over: {left}"
+        if running := self.scenario.rows("select id, state from runs where state in ('running', 'queued')"):
+            yield f"runs: {running}"
+        gone = [
+            key
+            for (key,) in self.scenario.rows("select store_key from files")
+            if not any(self.home.rglob(Path(key).name))
+        ]
+        if gone:
+            yield f"rows without their file: {gone}"
+
+
+@pytest.fixture(scope="module")
+def rights(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    with Scenario(cluster, tmp_path_factory.mktemp("rights"), template=TEMPLATE) as made:
+        yield made
