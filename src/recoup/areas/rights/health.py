@@ -1,4 +1,4 @@
-"""Rights' lines in `recoup doctor` and on the health page: how old the newest day is, and whether YouTube lets us in."""
+"""Rights in `recoup doctor` and on the health page: how old the newest day is, and whether YouTube lets us in."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def standing(system: System) -> list[Check]:
             parked = report_rows.count_by_state(db, series.id).get(ReportState.PARKED, 0)
             is_stale = lapsing.is_stale(head.ends_at, now=now, days=days)
             detail = f"The newest day is {head.day}; {parked} reports wait for a person."
-            fix = "See `recoup rights reports`." if parked or is_stale else None
-            checks.append(Check(name, ok=not is_stale, detail=detail, fix=fix))
+            todo = "See `recoup rights reports`." if parked or is_stale else None
+            checks.append(Check(name, ok=not is_stale, detail=detail, fix=todo))
     return checks
 
 
@@ -66,5 +66,7 @@ def _ask(system: System, owner: OwnerSettings) -> Check:
     missing = [LAYOUTS[kind].types[0] for kind in kinds if not types.intersection(LAYOUTS[kind].types)]
     if missing:
         detail = f"YouTube lets us in, and has no job of the type {', '.join(missing)}."
-        return Check(name, ok=False, detail=detail, fix="Ask YouTube for it, or leave it out of rights.kinds.")
+        return Check(
+            name, ok=False, detail=detail, fix="Ask YouTube for it, or leave it out of rights.kinds."
+        )
     return Check(name, ok=True, detail=f"YouTube lets us in; it has {len(types)} types of reports for us.")

@@ -42,12 +42,13 @@ class Processed:
     problem: str = ""
 
 
-class _Parked(Exception):
-    """A report in the middle of a rewrite has too few rows."""
+class _TooFew(Exception):
+    """A report has far fewer things than the one before it."""
 
-    def __init__(self, report: Report, reason: str) -> None:
+    def __init__(self, report: Report, found: Found, reason: str) -> None:
         super().__init__(reason)
         self.report, self.reason = report, reason
+        self.rows, self.things = found.rows, found.things
 
 
 class Processing:
@@ -89,7 +90,9 @@ class Processing:
                     self._append(series, report, head, done)
                 else:
                     self._rewrite(series, report, done)
-            except Invalid as error:
+            except _TooFew as few:
+                self._park(report, few, done)
+            except (Invalid, NotFound) as error:  # NotFound: its bytes, or those of a day after it, are gone
                 self._turn_away(report, error)
                 done.problem = error.sentence()
             except Conflict:
@@ -101,9 +104,7 @@ class Processing:
         with self._unpacked(series, report) as plain:
             before = self._before(series, head, plain)
             with self._compared(series, report, plain, before) as found:
-                if reason := self._too_few(report, found, head):
-                    self._park(report, reason, done)
-                    return
+                self._refuse_too_few(report, found, head)
                 with self._run.transaction() as db:
                     series, report = snapshots.held(
                         db, series.id, report.id, head_id=head.id if head else None
@@ -120,27 +121,23 @@ class Processing:
 
         All of it is one transaction: nobody sees the history without its later days.
         """
-        try:
-            with self._run.transaction() as db:
-                head = report_rows.head(db, series.id)
-                series, report = snapshots.held(db, series.id, report.id, head_id=head.id if head else None)
-                same_or_later = report_rows.taken_since(db, series.id, report.day)
-                if any(one.day == report.day and one.made_at > report.made_at for one in same_or_later):
-                    report.state, report.reason = "superseded", "A later report of its day was taken."
-                    return
-                later = [one for one in same_or_later if one.day > report.day]
-                snapshots.supersede_same_day(db, series, report)
-                db.flush()
-                history.unwrite(db, series, day=report.day, terms=self._terms)
-                before = report_rows.head(db, series.id, before=report.day)
-                if before is not None:
-                    self._refresh(db, series, before)
-                for one in (report, *later):
-                    before = self._again(db, series, one, before)
-                snapshots.stand_again(db, series, price=self._price, now=self._system.clock())
-        except _Parked as parked:
-            self._park(report, parked.reason, done)
-            return
+        with self._run.transaction() as db:
+            head = report_rows.head(db, series.id)
+            series, report = snapshots.held(db, series.id, report.id, head_id=head.id if head else None)
+            same_or_later = report_rows.taken_since(db, series.id, report.day)
+            if any(one.day == report.day and one.made_at > report.made_at for one in same_or_later):
+                report.state, report.reason = "superseded", "A later report of its day was taken."
+                return
+            later = [one for one in same_or_later if one.day > report.day]
+            snapshots.supersede_same_day(db, series, report)
+            db.flush()
+            history.unwrite(db, series, day=report.day, terms=self._terms)
+            before = report_rows.head(db, series.id, before=report.day)
+            if before is not None:
+                self._refresh(db, series, before)
+            for one in (report, *later):
+                before = self._again(db, series, one, before)
+            snapshots.stand_again(db, series, price=self._price, now=self._system.clock())
         for one in (report, *later):
             drop_fingerprints(self._system, one.id)
         if later:
@@ -154,8 +151,7 @@ class Processing:
             self._unpacked(series, report) as plain,
             self._compared(series, report, plain, told) as found,
         ):
-            if reason := self._too_few(report, found, before):
-                raise _Parked(report, reason)
+            self._refuse_too_few(report, found, before)
             self._take(db, series, report, found, before)
         return report
 
@@ -224,20 +220,25 @@ class Processing:
         folder = fingerprints(self._system)
         found.keep_fingerprints(fingerprints_path(folder, str(report.id), found.columns, self._terms))
 
-    def _too_few(self, report: Report, found: Found, before: Report | None) -> str:
+    def _refuse_too_few(self, report: Report, found: Found, before: Report | None) -> None:
         if before is None or report.is_forced or found.things * 100 >= before.things * self._fewest:
-            return ""
-        return (
+            return
+        raise _TooFew(
+            report,
+            found,
             f"{told_as(report).capitalize()} has {found.things:,} of {before.things:,}: fewer than {self._fewest} in a "
-            "hundred, as if a part were missing."
+            "hundred, as if a part were missing.",
         )
 
-    def _park(self, report: Report, reason: str, done: Processed) -> None:
+    def _park(self, report: Report, few: _TooFew, done: Processed) -> None:
+        reason, is_own = few.reason, few.report.id == report.id
         done.parked, done.problem = done.parked + 1, reason
         self._run.log(reason, level="warning")
         now = self._system.clock()
         with self._run.transaction() as db:
-            reports.park(db, report.id, reason, now=now)
+            # Written anew, a day after it may be the one that has too few: then nothing is said of this one's own.
+            rows, things = (few.rows, few.things) if is_own else (0, 0)
+            reports.park(db, report.id, reason, rows=rows, things=things, now=now)
             self._system.alert(
                 db,
                 key=f"rights.parked:{report.id}",
@@ -246,7 +247,7 @@ class Processing:
                 now=now,
             )
 
-    def _turn_away(self, report: Report, error: Invalid) -> None:
+    def _turn_away(self, report: Report, error: Invalid | NotFound) -> None:
         self._run.log(error.sentence(), level="warning")
         now = self._system.clock()
         with self._run.transaction() as db:

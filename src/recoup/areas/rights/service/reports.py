@@ -199,10 +199,11 @@ def _reject(db: Session, report: Report, reason: str, *, actor: str, now: dateti
     )
 
 
-def park(db: Session, report_id: UUID, reason: str, *, now: datetime) -> None:
-    """Let a report wait for a person."""
+def park(db: Session, report_id: UUID, reason: str, *, rows: int, things: int, now: datetime) -> None:
+    """Let a report wait for a person, who is shown what was counted in it."""
     report = _held(db, report_id, ReportState.KEPT)
     report.state, report.reason = ReportState.PARKED, reason
+    report.rows, report.things = rows, things
     journal.record(
         db,
         "rights.report_parked",
