@@ -30,6 +30,7 @@ from recoup.core.workers import worker_name
 from recoup.office.jobs import execution
 from recoup.office.jobs.models import Run
 from recoup.office.jobs.running import RunningRun
+from recoup.office.outbox import handover
 from support.postgres import kill_server
 
 
@@ -70,8 +71,10 @@ def moved_into(system: System, house: House) -> System:
 
 
 def sync_as_a_crontab_does(system: System) -> Run:
-    """Sync once in this process."""
-    return execution.execute_here(system, system.parts.jobs["rights.sync"], {}, actor="crontab")
+    """Sync once in this process, and let the mails out that it planned, as a worker does."""
+    run = execution.execute_here(system, system.parts.jobs["rights.sync"], {}, actor="crontab")
+    handover.drain(system, "mail")
+    return run
 
 
 def take_up(system: System) -> None:
@@ -105,8 +108,8 @@ def watch_work(steps: Steps) -> None:
         with engine(work, bounds) as connection:
             yield _Watched(connection, steps)
 
-    RunningRun.checkpoint = counted  # type: ignore[method-assign]
-    comparing.engine = watched
+    RunningRun.checkpoint = counted  # type: ignore[assignment, method-assign]
+    comparing.engine = watched  # type: ignore[attr-defined]
 
 
 class _Watched:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from recoup.areas.rights.jobs.collect import NO_OWNER
 from recoup.areas.rights.jobs.sync import SyncParams
 from recoup.core.clock import parse_instant, to_text
 from recoup.office.jobs import service as jobs
@@ -57,6 +58,8 @@ class SyncCommands:
     def _run(self, params: dict[str, Any], *, as_json: bool) -> int:
         asked = SyncParams(**{name: value for name, value in params.items() if value is not None})
         with self._opened() as system:
+            if "collect" in asked.steps and system.ports.reports is None:
+                raise NO_OWNER
             job = jobs.find(system.parts.jobs, "rights.sync")
             run = run_here(system, job, asked.model_dump(mode="json"), actor=output.actor())
             if as_json:

@@ -30,6 +30,10 @@ from recoup.core.parts import RunningRun
 from recoup.core.ports import ReportFile, ReportJob
 
 MEGABYTE = 1_000_000
+NO_OWNER = Misconfigured(
+    "No content owner is set up.",
+    fix="Set YOUTUBE_CONTENT_OWNER_ID (rights.owner) and run `recoup rights authorise`.",
+)
 MOST_IN_VAIN = 2
 """Reports in a row that could not be had: one alone may be at fault, and must not stand before all others."""
 
@@ -50,10 +54,7 @@ class Collecting:
 
     def __init__(self, run: RunningRun, settings: RightsSettings, work: Path) -> None:
         if run.system.ports.reports is None:
-            raise Misconfigured(
-                "No content owner is set up.",
-                fix="Set YOUTUBE_CONTENT_OWNER_ID (rights.owner) and run `recoup rights authorise`.",
-            )
+            raise NO_OWNER
         self._run, self._settings, self._work = run, settings, work
         self._system, self._source = run.system, run.system.ports.reports
 

@@ -1,7 +1,7 @@
 """The engine that scans reports: DuckDB in memory, with a limit, and with nothing but text in its columns.
 
 Numbers are never read by it: its CSV and JSON numbers go through doubles. Its ``hash`` may change from one version to
-the next, so what is made of it is kept only beside the version's name (see ``fingerprints.py``).
+the next, so what is made of it is kept only beside the version's name (see ``fingerprints_path``).
 """
 
 from __future__ import annotations
