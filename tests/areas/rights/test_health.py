@@ -22,7 +22,9 @@ def channel(database: Database, tmp_path: Path) -> Iterator[Channel]:
 
 def test_how_a_series_stands(channel: Channel) -> None:
     channel.sync()
-    assert [(one.ok, one.detail) for one in health.standing(channel.system)] == [(None, "No report was taken yet.")]
+    assert [(one.ok, one.detail) for one in health.standing(channel.system)] == [
+        (None, "No report was taken yet.")
+    ]
     channel.publish(DAY, {"C1": {}})
     channel.sync()
     (check,) = health.standing(channel.system)
