@@ -30,11 +30,12 @@ from _rights_data import Pace, write
 from recoup import app
 from recoup.areas.rights.models import Report, ReportState, Series
 from recoup.areas.rights.queries import report_rows
-from recoup.areas.rights.reading.comparing import Kept, Terms, compared, fingerprints_path
+from recoup.areas.rights.reading.comparing import compared, fingerprints_path
 from recoup.areas.rights.reading.engine import Bounds
+from recoup.areas.rights.reading.terms import Kept, Terms
 from recoup.areas.rights.reading.unpacking import unpack
 from recoup.areas.rights.rules.layouts import CLAIMS
-from recoup.areas.rights.service import history, snapshots
+from recoup.areas.rights.service import rewinding, snapshots
 from recoup.areas.rights.service.owing import Price
 from recoup.core.clock import utc_now
 from recoup.core.db import connect, session_factory
@@ -146,7 +147,7 @@ def taken(url: str, folder: Path, name: str, day: date, memory: int) -> Taken:
     ended = time.perf_counter()
     if head is not None:
         with sessions.begin() as db:
-            history.unwrite(db, series, day=day, terms=TERMS)
+            rewinding.unwrite(db, series, day=day, terms=TERMS)
             db.delete(db.merge(report))
     engine.dispose()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

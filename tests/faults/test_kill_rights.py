@@ -45,7 +45,6 @@ PAIRS = 3
 SEED = 20250720
 KINDS = {"sql", "commit", "copy", "http", "file", "work", "engine"}
 NAMED = (
-    "commit: before",
     "commit: after",
     "file: before rename",
     "file: before link",
@@ -306,11 +305,12 @@ def chosen(labels: list[str], chunk: int) -> list[int]:
     """Choose steps to be killed at, of those of a chunk: what is named in any case, of the rest some of each kind."""
     if ALL:
         return list(range(1, len(labels) + 1))[chunk::CHUNKS]
-    places: dict[tuple[str, str], list[int]] = {}
-    last = ""
+    places: dict[tuple[str, ...], list[int]] = {}
+    work: list[str] = []  # of the transaction so far: a commit is told by what it commits
     for place, label in enumerate(labels, start=1):
-        places.setdefault((label, last), []).append(place)
-        last = last if label.startswith("commit") else label
+        context = dict.fromkeys(work) if label.startswith("commit") else work[-1:]
+        places.setdefault((label, *context), []).append(place)
+        work = [] if label == "commit: after" else [*work, label]
     named = [key for key in places if key[0].startswith(NAMED)]
     random = Random(SEED + chunk)
     kinds = [
@@ -328,16 +328,19 @@ def rights(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_killed_at_any_step_a_sync_loses_nothing_and_doubles_nothing(rights: Scenario, chunk: int) -> None:
-    problems, killed = [], []
-    for number, at in enumerate(chosen(rights.labels, chunk)):
+    problems, killed, steps = [], [], chosen(rights.labels, chunk)
+    for number, at in enumerate(steps):
         with rights.trial() as trial:
             outcome = trial.run(at)
+            if outcome["ended"] == 0:  # a lease that is renewed makes a step more or less: it was over before
+                continue
             assert outcome["ended"] == -9, outcome
             killed.append(outcome["at"])
             problems += [
                 f"killed {outcome['at']}: {one}" for one in trial.problems(elsewhere=number % 2 == 0)
             ]
     assert not problems, "\n".join(problems)
+    assert len(killed) > len(steps) * 0.9
     assert {label.partition(":")[0] for label in killed} == KINDS
     print(f"{len(killed)} kill points of {len(rights.labels)} steps")  # noqa: T201 - see it with -rP
 

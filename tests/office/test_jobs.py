@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -21,7 +22,7 @@ from recoup.core.parts import DefaultSchedule, Job, Missed, Outcome, RunningRun
 from recoup.core.system import System
 from recoup.core.tasks import Worker, sweep
 from recoup.office.jobs import execution, jobs, queries, service
-from recoup.office.jobs.models import JobRow, Run, RunState, Schedule, Slot
+from recoup.office.jobs.models import JobRow, Run, RunLine, RunState, Schedule, Slot
 from recoup.office.jobs.rules import schedules as rules
 from recoup.office.outbox import queries as outbox
 from support.house import MovableClock, ScriptedChannel, end_leases, opened
@@ -212,8 +213,9 @@ def test_a_worker_that_lost_its_run_cannot_write_any_more(system: System, job: J
             end_leases(system)
             work.do = quick
             execution.execute(system, run.id)
-            with pytest.raises(Lost), run.transaction() as db:
-                db.execute(text("insert into jobs values ('mine', false, '[]', '[]')"))
+            for late in (False, True):
+                with pytest.raises(Lost), run.transaction(late=late) as db:
+                    db.execute(text("insert into jobs values ('mine', false, '[]', '[]')"))
         seen.append(f"slow {run.attempt}")
         return Outcome("The slow one finished.")
 
@@ -229,6 +231,30 @@ def test_a_worker_that_lost_its_run_cannot_write_any_more(system: System, job: J
     assert (done.attempt, done.summary) == (2, "The quick one finished.")
     with system.sessions.begin() as db:
         assert db.get(JobRow, "mine") is None
+
+
+def test_a_long_transaction_that_looks_late_does_not_keep_its_run_from_renewing(
+    system: System, job: Job, work: Work
+) -> None:
+    def long(run: RunningRun, _params: Params) -> Outcome:
+        with run.transaction(late=True) as db:
+            db.execute(text("insert into jobs values ('mine', false, '[]', '[]')"))
+            run.log("It goes on.")
+            deadline = time.monotonic() + 20
+            while not lines_of(system, run.id) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert lines_of(system, run.id) == ["It goes on."]
+        return Outcome("Done.")
+
+    work.do = long
+    run = start(system, job)
+    execution.execute(system, run.id)
+    assert reload(system, run).state == "succeeded"
+
+
+def lines_of(system: System, run_id: UUID) -> list[str]:
+    with system.sessions.begin() as db:
+        return [text for (text,) in db.execute(select(RunLine.text).where(RunLine.run_id == run_id))]
 
 
 def test_a_run_that_kills_its_workers_is_parked_and_others_go_on(

@@ -63,8 +63,12 @@ class RunningRun(Protocol):
         """Add to a named counter of the run."""
         ...
 
-    def transaction(self) -> AbstractContextManager[Session]:
-        """Open a transaction that commits only while this attempt still holds the run; else raise Lost."""
+    def transaction(self, *, late: bool = False) -> AbstractContextManager[Session]:
+        """Open a transaction that commits only while this attempt still holds the run; else raise Lost.
+
+        ``late``: that is looked at in the end only, so that a long transaction does not keep its own run from telling
+        how far it is, and from renewing its lease.
+        """
         ...
 
     def checkpoint(self) -> None:

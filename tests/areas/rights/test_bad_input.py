@@ -46,7 +46,7 @@ class Days:
         self.channel.youtube.forget_reports()
         self.channel.publish(day, body, dress=Dress.PLAIN, **how)
         (name,) = self.channel.youtube._shelf.reports
-        return f"report {name} of {day}"
+        return f"Report {name} of {day}"
 
     def state(self, name: str) -> str:
         """Return the state of a report."""

@@ -136,7 +136,7 @@ def test_a_file_without_active_claims_is_no_report_of_assets(assets: Channel) ->
     assets.publish(DAY + ONE, asset_rows({"asset_id": "A1"}, without=["active_claims"]), kind=ASSETS)
     run = assets.sync()
     assert (
-        "report 1002 of 2025-07-21, line 1: the columns active_claims are missing, so this is no report of assets. "
+        "Report 1002 of 2025-07-21, line 1: the columns active_claims are missing, so this is no report of assets. "
         "It has approx_daily_views, asset_id, asset_type, status, metadata_origination, custom_id, isrc, grid and more."
         in run.summary
     )
@@ -291,7 +291,7 @@ def test_a_truncated_download_is_fetched_again_until_it_is_whole(channel: Channe
     for _ in range(2):
         run = channel.sync()
         assert (
-            "report 1002 of 2025-07-21 ends too early: the end of its gzip data is missing. "
+            "Report 1002 of 2025-07-21 ends too early: the end of its gzip data is missing. "
             "The next run asks for it again." in run.summary
         )
         assert run.needs_person

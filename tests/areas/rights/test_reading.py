@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recoup.areas.rights.reading import comparing, engine, picking, trouble, unpacking
-from recoup.areas.rights.reading.comparing import Found, Kept, Row, Terms, Told, compared, fingerprints_path
+from recoup.areas.rights.reading.comparing import Found, Row, compared, fingerprints_path
 from recoup.areas.rights.reading.engine import Bounds
 from recoup.areas.rights.reading.picking import picked
+from recoup.areas.rights.reading.terms import Kept, Terms, Told
 from recoup.areas.rights.reading.unpacking import BrokenFile, Plain, unpack
 from recoup.areas.rights.rules import layouts
 from recoup.areas.rights.rules.layouts import ASSETS, CLAIMS, FOLDED, LAYOUTS

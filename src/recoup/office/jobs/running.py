@@ -76,13 +76,22 @@ class RunningRun:
             self._counts[name] = self._counts.get(name, 0) + by
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """Open a transaction that commits only while this attempt holds the run; else raise Lost."""
+    def transaction(self, *, late: bool = False) -> Iterator[Session]:
+        """Open a transaction that commits only while this attempt holds the run; else raise Lost.
+
+        ``late``: that is looked at in the end only; looking locks the run's row, which renewing its lease writes to.
+        """
         with self.system.sessions.begin() as db:
-            if not queries.holds(db, self.id, self.attempt):
-                self._lost.set()
-                raise Lost(f"Run {self.id} was taken over by another worker.")
+            if not late:
+                self._hold(db)
             yield db
+            if late:
+                self._hold(db)
+
+    def _hold(self, db: Session) -> None:
+        if not queries.holds(db, self.id, self.attempt):
+            self._lost.set()
+            raise Lost(f"Run {self.id} was taken over by another worker.")
 
     def checkpoint(self) -> None:
         """Raise Lost when another worker took the run, and Cancelled when a person asked it to stop."""

@@ -73,7 +73,7 @@ class _RehearsedRun:
         """Keep nothing."""
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self, *, late: bool = False) -> Iterator[Session]:  # noqa: ARG002 - nobody can take it over
         with self._db.begin_nested():
             yield self._db
 

@@ -222,8 +222,8 @@ class Collecting:
 
 
 def told_as(report: Report) -> str:
-    """Return what a sentence calls a report's file."""
-    return f"report {report.report_id} of {report.day}"
+    """Return what a sentence that begins with a report's file calls it."""
+    return f"Report {report.report_id} of {report.day}"
 
 
 def _asked(report: Report) -> ReportFile:

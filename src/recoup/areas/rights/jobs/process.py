@@ -17,11 +17,12 @@ from recoup.areas.rights.jobs.collect import told_as
 from recoup.areas.rights.jobs.work import drop_fingerprints, fingerprints, keep_fingerprints_of
 from recoup.areas.rights.models import Report, Series
 from recoup.areas.rights.queries import report_rows
-from recoup.areas.rights.reading.comparing import Found, Kept, Terms, Told, compared, fingerprints_path
+from recoup.areas.rights.reading.comparing import Found, compared, fingerprints_path
 from recoup.areas.rights.reading.engine import Bounds
+from recoup.areas.rights.reading.terms import Kept, Terms, Told
 from recoup.areas.rights.reading.unpacking import Plain, unpack
 from recoup.areas.rights.rules.layouts import LAYOUTS
-from recoup.areas.rights.service import history, reports, snapshots
+from recoup.areas.rights.service import reports, rewinding, snapshots, things
 from recoup.areas.rights.service.owing import Price
 from recoup.areas.rights.settings import RightsSettings
 from recoup.core.errors import Conflict, Invalid, NotFound
@@ -105,7 +106,7 @@ class Processing:
             before = self._before(series, head, plain)
             with self._compared(series, report, plain, before) as found:
                 self._refuse_too_few(report, found, head)
-                with self._run.transaction() as db:
+                with self._run.transaction(late=True) as db:
                     series, report = snapshots.held(
                         db, series.id, report.id, head_id=head.id if head else None
                     )
@@ -121,7 +122,7 @@ class Processing:
 
         All of it is one transaction: nobody sees the history without its later days.
         """
-        with self._run.transaction() as db:
+        with self._run.transaction(late=True) as db:
             head = report_rows.head(db, series.id)
             series, report = snapshots.held(db, series.id, report.id, head_id=head.id if head else None)
             same_or_later = report_rows.taken_since(db, series.id, report.day)
@@ -131,7 +132,7 @@ class Processing:
             later = [one for one in same_or_later if one.day > report.day]
             snapshots.supersede_same_day(db, series, report)
             db.flush()
-            history.unwrite(db, series, day=report.day, terms=self._terms)
+            rewinding.unwrite(db, series, day=report.day, terms=self._terms)
             before = report_rows.head(db, series.id, before=report.day)
             if before is not None:
                 self._refresh(db, series, before)
@@ -146,7 +147,7 @@ class Processing:
 
     def _again(self, db: Session, series: Series, report: Report, before: Report | None) -> Report:
         self._run.checkpoint()
-        told = None if before is None else history.tell(db, series, self._work / "before.csv")
+        told = None if before is None else rewinding.tell(db, series, self._work / "before.csv")
         with (
             self._unpacked(series, report) as plain,
             self._compared(series, report, plain, told) as found,
@@ -157,17 +158,15 @@ class Processing:
 
     def _refresh(self, db: Session, series: Series, report: Report) -> None:
         """Set counters back to what they were in a snapshot; where its bytes are gone, they stay as they are."""
-        told = history.tell(db, series, self._work / "before.csv")
+        told = rewinding.tell(db, series, self._work / "before.csv")
         try:
             with (
                 self._unpacked(series, report) as plain,
                 self._compared(series, report, plain, told) as found,
             ):
-                history.move_counters(db, series, found)
+                things.move_counters(db, series, found)
         except NotFound:
-            self._run.log(
-                f"The bytes of {told_as(report)} are gone: views stay as they are.", level="warning"
-            )
+            self._run.log(f"{told_as(report)}: its bytes are gone: views stay as they are.", level="warning")
 
     def _take(self, db: Session, series: Series, report: Report, found: Found, before: Report | None) -> None:
         now = self._system.clock()
@@ -183,7 +182,7 @@ class Processing:
             if path.exists():
                 return Kept(path)
         with self._system.sessions.begin() as db:
-            return history.tell(db, series, self._work / "before.csv")
+            return rewinding.tell(db, series, self._work / "before.csv")
 
     @contextmanager
     def _compared(
@@ -205,7 +204,7 @@ class Processing:
         """Yield a kept report as plain text; raise NotFound when its bytes were removed."""
         packed, plain = reports.packed_path(self._work, report), reports.plain_path(self._work, report)
         if report.file_id is None:
-            raise NotFound(f"The bytes of {told_as(report)} are gone.")
+            raise NotFound(f"{told_as(report)}: its bytes are gone.")
         with self._system.sessions.begin() as db:
             file = files.get(db, report.file_id)
         with files.open_file(self._system.ports.files, file) as body, packed.open("wb") as target:
@@ -226,7 +225,7 @@ class Processing:
         raise _TooFew(
             report,
             found,
-            f"{told_as(report).capitalize()} has {found.things:,} of {before.things:,}: fewer than {self._fewest} in a "
+            f"{told_as(report)} has {found.things:,} of {before.things:,}: fewer than {self._fewest} in a "
             "hundred, as if a part were missing.",
         )
 

@@ -1,4 +1,4 @@
-"""The history of claims and assets: a snapshot is written as what differs from the one before, and can be unwritten.
+"""The history of claims and assets: a snapshot is written as what differs from the one before.
 
 Versions are only ever added, by COPY; what stands now is kept beside them. All in the caller's transaction.
 """
@@ -9,59 +9,36 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from recoup.areas.rights.models import Change, Kind, Report, Series, Thing, Version
 from recoup.areas.rights.queries import version_rows
 from recoup.areas.rights.reading.ahead import ahead
-from recoup.areas.rights.reading.comparing import Found, Row, Terms, Told
+from recoup.areas.rights.reading.comparing import Found, Row
+from recoup.areas.rights.reading.terms import Terms
 from recoup.areas.rights.rules import causes, judging, lapsing, layouts
 from recoup.areas.rights.rules import facets as faceting
 from recoup.areas.rights.rules.facets import Facets
 from recoup.areas.rights.rules.judging import Judged, Stood
 from recoup.areas.rights.rules.layouts import LAYOUTS, Layout
+from recoup.areas.rights.service import things
 from recoup.areas.rights.service.owing import Standing
-from recoup.core.db import at_the_driver, copy_rows
+from recoup.core.db import copy_rows
 
-_WORDS = ("status", "detail", "origin", "type", "policy", "asset_id", "video_id")
-_THING = ("views", "claims", *_WORDS)
-_THING_COLUMNS = ("series_id", "key", "since", "is_gone", *_THING)
 _VERSION_COLUMNS = ("series_id", "key", "since", "before", "report_id", "is_gone", "cells")
 _CHANGE_COLUMNS = (
     *("report_id", "key", "series_id", "day", "sort", "cause", "causes", "columns", "before", "after"),
     *("weight", "claims", "status", "asset_id", "title", "artist"),
 )
 _STOOD = f"""
-select t.key, t.since, {", ".join(f"t.{name}" for name in _THING)}, v.report_id, v.cells
+select t.key, t.since, {", ".join(f"t.{name}" for name in things.FIELDS)}, v.report_id, v.cells
 from rights_things t join rights_versions v on v.series_id = t.series_id and v.since = t.since and v.key = t.key
 where t.series_id = %s and t.key = any(%s) and not t.is_gone
 """
 _WERE_HERE = "select key, since from rights_things where series_id = %s and key = any(%s)"
-_CHANGE = f"""
-update rights_things t set since = n.since, is_gone = n.is_gone, {", ".join(f"{name} = n.{name}" for name in _THING)}
-from unnest(%s::text[], %s::date[], %s::bool[], %s::bigint[], %s::bigint[], {", ".join(["%s::text[]"] * 7)})
-  as n(key, since, is_gone, {", ".join(_THING)})
-where t.series_id = %s and t.key = n.key
-"""
-_LEAVE = "update rights_things set since = %s, is_gone = true where series_id = %s and key = any(%s)"
-_FORGET = "delete from rights_things where series_id = %s and key = any(%s)"
-_MOVE = """
-update rights_things t set views = m.views from unnest(%s::text[], %s::bigint[]) as m(key, views)
-where t.series_id = %s and t.key = m.key
-"""
-_TOUCHED = """
-select distinct on (key) key, before from rights_versions where series_id = %s and since >= %s order by key, since
-"""
-_LAST = """
-select v.key, v.since, v.report_id, v.is_gone, v.cells from unnest(%s::text[], %s::date[]) as last(key, since)
-join rights_versions v on v.series_id = %s and v.since = last.since and v.key = last.key
-"""
-AT_ONCE = 10_000
 
 
 @dataclass
@@ -116,7 +93,7 @@ class _Writing:
             self._take(rows)
         for keys in self._found.gone():
             self._end(keys)
-        move_counters(self._db, self._series, self._found)
+        things.move_counters(self._db, self._series, self._found)
         self._add_up()
         return self._written
 
@@ -139,7 +116,7 @@ class _Writing:
             views = layouts.rounded(row.count, self._terms.digits)
             facets = self._facets(row.cells)
             before, stood = old.get(row.key, (back.get(row.key), None))
-            thing = _thing(self._series, row.key, self._report.day, facets, views)
+            thing = things.row(self._series, row.key, self._report.day, facets, views)
             (fresh if before is None else again).append(thing)
             versions.append(self._version(row.key, before, layouts.joined(row.cells)))
             self._count(facets, by=1)
@@ -148,8 +125,8 @@ class _Writing:
             if judged is not None and self._before is not None:
                 changes.append(self._change(row.key, judged))
         self._copy(Version, _VERSION_COLUMNS, versions)
-        self._copy(Thing, _THING_COLUMNS, fresh)
-        _bring_up_to_date(self._db, self._series, again)
+        self._copy(Thing, things.COLUMNS, fresh)
+        things.bring_up_to_date(self._db, self._series, again)
         self._copy(Change, _CHANGE_COLUMNS, changes)
 
     def _judge(self, row: Row, facets: Facets, stood: Stood | None, *, was_here: bool) -> Judged | None:
@@ -183,7 +160,7 @@ class _Writing:
             changes.append(self._change(key, judging.gone(stood)))
         self._written.gone += len(changes)
         self._copy(Version, _VERSION_COLUMNS, versions)
-        self._run(_LEAVE, self._report.day, self._series.id, list(keys))
+        things.leave(self._db, self._series, list(keys), day=self._report.day)
         self._copy(Change, _CHANGE_COLUMNS, changes)
 
     def _stood(self, keys: Sequence[str], *, whole: bool = False) -> dict[str, tuple[date, Stood]]:
@@ -197,7 +174,7 @@ class _Writing:
             if whole:
                 facets = faceting.reader(self._layout, columns)(parts)
             else:
-                facets = Facets(claims=claims, **dict(zip(_WORDS, words, strict=True)))
+                facets = Facets(claims=claims, **dict(zip(things.WORDS, words, strict=True)))
             told[key] = since, Stood(columns, parts, facets, views)
         return told
 
@@ -246,79 +223,4 @@ class _Writing:
             copy_rows(self._db, table.__tablename__, columns, rows)
 
     def _run(self, statement: str, *values: object) -> Iterable[Sequence[Any]]:
-        return _run(self._db, statement, *values)
-
-
-def move_counters(db: Session, series: Series, found: Found) -> None:
-    """Write down counters that moved in what does not differ otherwise."""
-    for moved in found.moved():
-        keys, views = zip(*moved, strict=True)
-        _run(db, _MOVE, list(keys), list(views), series.id)
-
-
-def unwrite(db: Session, series: Series, *, day: date, terms: Terms) -> None:
-    """Take the history back to before ``day``: what began on it or later never was.
-
-    Counters of what then stands again are those of its version, until ``move_counters`` brings them up to date.
-    """
-    touched = [(key, before) for key, before in _run(db, _TOUCHED, series.id, day)]
-    db.execute(delete(Change).where(Change.series_id == series.id, Change.day >= day))
-    db.execute(delete(Version).where(Version.series_id == series.id, Version.since >= day))
-    layout = LAYOUTS[series.kind]
-    columns_of: dict[UUID, list[str]] = {}
-    for start in range(0, len(touched), AT_ONCE):
-        some = touched[start : start + AT_ONCE]
-        _run(db, _FORGET, series.id, [key for key, before in some if before is None])
-        last = [(key, before) for key, before in some if before is not None]
-        things = []
-        for key, since, report_id, is_gone, cells in _run(
-            db, _LAST, [key for key, _ in last], [since for _, since in last], series.id
-        ):
-            if is_gone:
-                _run(db, _LEAVE, since, series.id, [key])
-                continue
-            if report_id not in columns_of:
-                columns_of[report_id] = version_rows.columns_of(db, report_id)
-            columns, parts = columns_of[report_id], layouts.parted(cells)
-            count = parts[columns.index(layout.counter)] if layout.counter in columns else ""
-            views = layouts.rounded(faceting.whole(count), terms.digits)
-            things.append(_thing(series, key, since, faceting.reader(layout, columns)(parts), views))
-        _bring_up_to_date(db, series, things)
-
-
-def tell(db: Session, series: Series, target: Path) -> Told:
-    """Write the snapshot as the history has it now into a file that a comparison can read."""
-    groups = version_rows.column_groups(db, series.id)
-    with target.open("wb") as body:
-        for number, group in enumerate(groups):
-            statement = (
-                f"copy (select t.key, t.views, {number}, v.cells from rights_things t join rights_versions v "
-                f"on v.series_id = t.series_id and v.key = t.key and v.since = t.since "
-                f"where t.series_id = '{series.id}' and not t.is_gone "
-                f"and v.report_id = any('{{{','.join(map(str, group.report_ids))}}}')) to stdout (format csv)"
-            )
-            with at_the_driver(db.connection(), statement) as raw, raw.cursor().copy(statement) as copy:
-                for block in copy:
-                    body.write(block)
-    return Told(target, tuple(tuple(group.columns) for group in groups))
-
-
-def _thing(series: Series, key: str, since: date, facets: Facets, views: int) -> tuple[Any, ...]:
-    return (
-        *(series.id, key, since, False, views, facets.claims, facets.status, facets.detail, facets.origin),
-        *(facets.type, facets.policy, facets.asset_id, facets.video_id),
-    )
-
-
-def _bring_up_to_date(db: Session, series: Series, things: Sequence[tuple[Any, ...]]) -> None:
-    """Write anew how things stand that are known already."""
-    if things:
-        _, *columns = zip(*things, strict=True)
-        _run(db, _CHANGE, *(list(column) for column in columns), series.id)
-
-
-def _run(db: Session, statement: str, *values: object) -> Iterable[Sequence[Any]]:
-    with at_the_driver(db.connection(), statement) as raw:
-        cursor = raw.execute(statement, values)
-        rows: Iterable[Sequence[Any]] = cursor.fetchall() if cursor.description else ()
-        return rows
+        return things.run(self._db, statement, *values)

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from recoup.areas.rights.models import Kind, Report, ReportState, Series
 from recoup.areas.rights.queries import report_rows, version_rows
-from recoup.areas.rights.reading.comparing import Found, Terms
+from recoup.areas.rights.reading.comparing import Found
+from recoup.areas.rights.reading.terms import Terms
 from recoup.areas.rights.rules import causes, lapsing
 from recoup.areas.rights.rules.causes import Cause
 from recoup.areas.rights.rules.facets import Facets
