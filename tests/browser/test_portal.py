@@ -19,8 +19,14 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 PICTURES = Path(__file__).parents[2] / "var" / "screenshots"
 BEFORE_THE_DOOR = re.compile(r"^/desk/(sign-in|welcome)")
-NO_PLACES = {"/", "/desk/search", "/desk/runs/{run_id}/events"}
-"""One leads on, one is reached by typing, one is a stream of what a page shows; each has tests of its own."""
+NO_PLACES = {
+    "/",
+    "/desk/search",
+    "/desk/runs/{run_id}/events",
+    "/desk/rights/claim/{owner}/{key}/now",
+}
+"""One leads on, one is reached by typing, one is a stream of what a page shows, and one is a part of a page that asks
+YouTube, on a click; each has tests of its own."""
 WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from recoup.areas.rights import controls
@@ -452,6 +452,7 @@ def texts(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example({"\ufeff": {}}, False)  # noqa: FBT003 - an example has no names
 @given(st.dictionaries(TEXT.filter(bool), CLAIM, min_size=1, max_size=4), st.booleans())
 def test_any_text_in_cells_comes_through_exactly(
     texts: Days, claims: dict[str, dict[str, str]], is_quoted: bool

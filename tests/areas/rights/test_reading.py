@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recoup.areas.rights.reading import comparing, engine, picking, trouble, unpacking
+from recoup.areas.rights.reading import engine, picking, statements, trouble, unpacking
 from recoup.areas.rights.reading.comparing import Found, Row, compared, fingerprints_path
 from recoup.areas.rights.reading.engine import Bounds
 from recoup.areas.rights.reading.picking import picked
@@ -89,7 +89,7 @@ def told_by_hand(path: Path, columns: Sequence[str], rows: Sequence[Row], *, dig
     with path.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
         for row in rows:
-            writer.writerow([row.key, layouts.rounded(row.count, digits), 0, layouts.joined(row.cells)])
+            writer.writerow([0, row.key, layouts.rounded(row.count, digits), layouts.joined(row.cells)])
     return Told(path, (tuple(sorted(columns)),))
 
 
@@ -406,7 +406,7 @@ def test_the_engine_rounds_as_we_do() -> None:
         connection.executemany("insert into counts values (?)", [[count] for count in sorted(counts)])
         for digits in range(1, 19):
             found = connection.execute(
-                f"select exact, {comparing._rounded('exact', digits)} from counts"
+                f"select exact, {statements.rounded('exact', digits)} from counts"
             ).fetchall()
             assert found == [(count, layouts.rounded(count, digits)) for count, _ in found]
             assert len(found) == len(counts)

@@ -16,11 +16,11 @@ def ended(channel: Channel) -> list[list[tuple[object, ...]]]:
     things = "t.key, t.since, t.is_gone, t.views, t.claims, t.status, t.detail, t.policy"
     changes = "c.day, c.key, c.sort, c.cause, c.columns, c.before, c.after"
     reports = "r.day, r.things, r.added, r.gone, r.changed, r.counts::text"
+    taken = "where r.state = 'taken' order by 1, 2"
     statements = (
         f"select s.kind, {things} from rights_things t join rights_series s on s.id = t.series_id order by 1, 2",
         f"select s.kind, {changes} from rights_changes c join rights_series s on s.id = c.series_id order by 1, 2, 3",
-        f"select s.kind, {reports} from rights_reports r join rights_series s on s.id = r.series_id "
-        "where r.state = 'taken' order by 1, 2",
+        f"select s.kind, {reports} from rights_reports r join rights_series s on s.id = r.series_id {taken}",
         "select key, lapses_at from owed_items where state = 'open' and key not like 'rights:report%' order by 1",
     )
     return [channel.rows(statement) for statement in statements]

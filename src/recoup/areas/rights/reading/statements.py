@@ -82,8 +82,8 @@ def known(before: Kept | Told | None, both: Sequence[str], either: Sequence[str]
     )
 
 
-_TOLD = ("recoup key", "recoup counted", "recoup number", "recoup cells")
-_KEY, _COUNT, _NUMBER, _CELLS = (name(one) for one in _TOLD)
+_TOLD = ("recoup number", "recoup key", "recoup counted", "recoup cells")
+_NUMBER, _KEY, _COUNT, _CELLS = (name(one) for one in _TOLD)
 
 
 def _columns(names: Sequence[str], wanted: Sequence[str]) -> str:

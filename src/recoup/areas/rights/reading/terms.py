@@ -25,7 +25,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The snapshot before, as the history tells it: a CSV file without a header, of key, counter, number and cells.
+    """The snapshot before, as the history tells it: a CSV file without a header, of number, key, counter and cells.
 
     The number says which of ``arrangements`` the names of the joined cells are.
     """

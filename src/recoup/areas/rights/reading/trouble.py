@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 from recoup.areas.rights.reading.unpacking import LONGEST_LINE, unreadable
 from recoup.areas.rights.rules.layouts import Layout
@@ -15,24 +17,27 @@ from recoup.core.errors import Invalid
 
 def first_problem(path: Path, layout: Layout, *, name: str) -> Invalid | None:
     """Return what is wrong with the first row that does not fit, or None when every row does."""
-    rows = _Rows(path)
-    try:
-        columns = next(rows)
-        key, ends = columns.index(layout.key), rows.ends
-        for cells in rows:
-            where = f"{name}, line {rows.begun}"
-            if rows.ends != ends:
-                return Invalid(
-                    f"{where}: it does not end as line 1 does (with or without a carriage return)."
-                )
-            if not cells:
-                continue
-            if len(cells) != len(columns):
-                return Invalid(f"{where}: it has {len(cells)} cells for {len(columns)} columns.")
-            if not cells[key]:
-                return Invalid(f"{where}: it has no {layout.key}.")
-    except csv.Error as error:
-        return unreadable(error, f"{name}, line {rows.begun}")
+    with _opened(path) as text:
+        rows = _Rows(text)
+        try:
+            return _first_misfit(rows, layout, name=name)
+        except csv.Error as error:
+            return unreadable(error, f"{name}, line {rows.begun}")
+
+
+def _first_misfit(rows: _Rows, layout: Layout, *, name: str) -> Invalid | None:
+    columns = next(rows)
+    key, ends = columns.index(layout.key), rows.ends
+    for cells in rows:
+        where = f"{name}, line {rows.begun}"
+        if rows.ends != ends:
+            return Invalid(f"{where}: it does not end as line 1 does (with or without a carriage return).")
+        if not cells:
+            continue
+        if len(cells) != len(columns):
+            return Invalid(f"{where}: it has {len(cells)} cells for {len(columns)} columns.")
+        if not cells[key]:
+            return Invalid(f"{where}: it has no {layout.key}.")
     return None
 
 
@@ -49,19 +54,25 @@ def line_of(path: Path, place: int) -> int:
 
 
 def _line(path: Path, number: int, *, counts_empty: bool) -> int:
-    rows = _Rows(path)
-    counted = rows if counts_empty else (cells for cells in rows if cells)
-    next(islice(counted, number - 1, None), None)
-    return rows.begun
+    with _opened(path) as text:
+        rows = _Rows(text)
+        counted = rows if counts_empty else (cells for cells in rows if cells)
+        with suppress(csv.Error):  # then it is that row
+            next(islice(counted, number - 1, None), None)
+        return rows.begun
+
+
+def _opened(path: Path) -> TextIO:
+    return path.open(encoding="utf-8-sig", newline="\n")
 
 
 class _Rows:
-    """The rows of a file from its header on, with the line at which the last one began and how it ended."""
+    """The rows of a text from its header on, with the line at which the last one began and how it ended."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, text: TextIO) -> None:
         csv.field_size_limit(LONGEST_LINE)
         self.begun, self.ends = 1, ""
-        self._reader = csv.reader(self._lines(path), strict=True)
+        self._reader = csv.reader(self._lines(text), strict=True)
 
     def __iter__(self) -> Iterator[list[str]]:
         return self
@@ -70,8 +81,7 @@ class _Rows:
         self.begun = self._reader.line_num + 1
         return next(self._reader)
 
-    def _lines(self, path: Path) -> Iterator[str]:
-        with path.open(encoding="utf-8-sig", newline="\n") as text:
-            for line in text:
-                self.ends = line[len(line.rstrip("\r\n")) :]
-                yield line
+    def _lines(self, text: TextIO) -> Iterator[str]:
+        for line in text:
+            self.ends = line[len(line.rstrip("\r\n")) :]
+            yield line

@@ -64,7 +64,7 @@ def tell(db: Session, series: Series, target: Path) -> Told:
     with target.open("wb") as body:
         for number, group in enumerate(groups):
             statement = (
-                f"copy (select t.key, t.views, {number}, v.cells from rights_things t join rights_versions v "
+                f"copy (select {number}, t.key, t.views, v.cells from rights_things t join rights_versions v "
                 f"on v.series_id = t.series_id and v.key = t.key and v.since = t.since "
                 f"where t.series_id = '{series.id}' and not t.is_gone "
                 f"and v.report_id = any('{{{','.join(map(str, group.report_ids))}}}')) to stdout (format csv)"
