@@ -70,7 +70,7 @@ def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--claims", type=int, default=CLAIMS_WRITTEN)
-    parser.add_argument("--memory", type=int, default=384, help="MB that comparing may use")
+    parser.add_argument("--memory", type=int, default=256, help="MB that comparing may use")
     parser.add_argument("--only", choices=list(PACES), help="this share of changes alone")
     given = parser.parse_args()
     paces = {name: pace for name, pace in PACES.items() if given.only in {None, name}}

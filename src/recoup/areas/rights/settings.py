@@ -57,7 +57,7 @@ class RightsSettings(Section):
     """People are told of a snapshot with at least so many changes."""
     slack_webhook: SecretStr | None = None
     """The address of a Slack-compatible webhook that is told, too."""
-    memory_mb: int = Field(default=384, ge=100, le=1_000_000)
+    memory_mb: int = Field(default=256, ge=100, le=1_000_000)
     """Memory that comparing reports may use; with little it goes on in files, and takes a little longer."""
 
 

@@ -22,7 +22,7 @@ VERSION = f"duckdb {duckdb.__version__}"
 class Bounds:
     """What a comparison may use: ``memory`` in MB before it goes on in files beside the report, and threads."""
 
-    memory: int = 512
+    memory: int = 256
     threads: int = 2
 
 
