@@ -195,7 +195,7 @@ class Collecting:
 
     def _lapsed(self, db: Session, report: Report) -> None:
         text = (
-            f"YouTube kept the {told_as(report)} until {report.lapses_at:%Y-%m-%d %H:%M} UTC, and it could not be "
+            f"{told_as(report)} could be had from YouTube until {report.lapses_at:%Y-%m-%d %H:%M} UTC, and was not "
             "fetched before."
         )
         self._run.log(text, level="warning")
