@@ -85,6 +85,26 @@ def test_a_claim_through_its_time_and_as_of_a_day(channel: Channel) -> None:
     assert "No report of Kettenbrücke ever had the claim C99." in nothing.err
 
 
+def test_everything_that_was_known_on_a_day(channel: Channel) -> None:
+    channel.sync()
+
+    def known(day: str, *words: str) -> list[tuple[str, str]]:
+        page = typed(channel.system, "rights", "known", day, "--json", *words).document
+        return [(one["key"], one["cells"]["asset_id"]) for one in page["items"]]
+
+    assert known("2025-07-20") == [("C1", "A1"), ("C2", "A1"), ("C3", "A1")]
+    assert known("2025-07-21") == [("C1", "A2"), ("C2", "A1"), ("C4", "A1")]
+    assert known("2025-09-01") == [("C1", "A1"), ("C2", "A1"), ("C4", "A1")]
+    assert known("2025-07-21", "--beyond", "C1", "--limit", "1") == [("C2", "A1")]
+    assert known("2025-07-19") == []
+    assert "'soon' is not a day" in typed(channel.system, "rights", "known", "soon").err
+    with api(channel.system) as client:
+        first = client.get("/rights/known", params={"day": "2025-07-21", "limit": 2}).json()
+        rest = client.get("/rights/known", params={"day": "2025-07-21", "beyond": first["next"]}).json()
+        assert [one["key"] for one in first["items"] + rest["items"]] == ["C1", "C2", "C4"]
+        assert rest["next"] is None
+
+
 def test_a_claim_as_youtube_has_it_now(channel: Channel) -> None:
     channel.sync()
     channel.youtube.set_claim({"id": "C1", "status": "disputed"}, [{"type": "claim_create"}])

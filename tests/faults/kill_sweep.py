@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,8 +14,8 @@ from typing import Any, Self
 import psycopg
 from sqlalchemy import select, text
 
-from faults.export_worker import House, Order, export_as_a_crontab_does, moved_into
-from recoup import app
+from faults.export_worker import JOB
+from faults.foreman import Foreman, House, Order, as_a_crontab_does, composed, moved_into, work_off
 from recoup.core import tasks
 from recoup.core.system import System
 from recoup.office.jobs import service as jobs
@@ -121,38 +117,6 @@ def settings_of(home: Path, usages: Usages, clazar: ClazarStandIn) -> dict[str, 
     }
 
 
-class Exporter:
-    """The process that exports in children of its own: see export_worker.py."""
-
-    def __init__(self, house: House) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("export_worker.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            text=True,
-            bufsize=1,
-        )
-        self._say(json.dumps(asdict(house)))
-
-    def obey(self, order: Order) -> dict[str, Any]:
-        """Let one child work, and return how it ended."""
-        return self._say(order.to_line())
-
-    def _say(self, line: str) -> dict[str, Any]:
-        self._process.stdin.write(line + "\n")
-        answer = self._process.stdout.readline()
-        assert answer, f"the exporter ended with {self._process.wait(timeout=30)}"
-        return json.loads(answer)
-
-    def close(self) -> None:
-        """Let it end, and wait for that."""
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
-        self._process.stdout.close()
-
-
 class Scenario:
     """Hour files, a database that can be as it was at first, an exporter, and a new house for each trial.
 
@@ -167,9 +131,9 @@ class Scenario:
         self._server = self._connected()
         with ClazarStandIn(clock=lambda: NOW) as clazar:
             house = self.house(folder / "first", clazar, NOW)
-            self.system = self._stack.enter_context(self._composed(house))
+            self.system = self._stack.enter_context(composed(house))
             self._set_up()
-            self.exporter = Exporter(house)
+            self.exporter = Foreman(Path(__file__).with_name("export_worker.py"), house)
             self._stack.callback(self.exporter.close)
 
     def __enter__(self) -> Self:
@@ -220,13 +184,6 @@ class Scenario:
     def _connected(self) -> psycopg.Connection:
         return self.cluster.postgres.ensure_running().connect(self.database.name)
 
-    @contextmanager
-    def _composed(self, house: House) -> Iterator[System]:
-        settings = app.read_settings(cwd=Path(house.cwd), environ=house.environ)
-        databases = app.Databases(house.owner_url, house.app_url)
-        with app.composed(settings, databases, clock=house.clock) as system:
-            yield system
-
 
 @dataclass(kw_only=True)
 class Trial(Evidence):
@@ -237,7 +194,7 @@ class Trial(Evidence):
     def run(self, at: int, *, now: datetime = NOW, server: Path | None = None) -> dict[str, Any]:
         """Let a child export; kill it, or the server with that home, at its step ``at``."""
         house = self.scenario.house(self.home, self.clazar, now)
-        outcome = self.scenario.exporter.obey(Order(house, at, str(server) if server else None))
+        outcome = self.scenario.exporter.obey(Order(house, at, server=str(server) if server else None))
         if outcome["ended"] < 0:
             self.look(self.scenario.system)
         return outcome
@@ -262,18 +219,4 @@ class Trial(Evidence):
             end_leases(system)
             tasks.sweep(system, system.clock())
             work_off(system)
-        return export_as_a_crontab_does(system)
-
-
-def work_off(system: System) -> None:
-    """Run what the engine has queued until nothing is left, as a worker does."""
-    take = text(
-        "delete from procrastinate_jobs where id = (select min(id) from procrastinate_jobs where status = 'todo') "
-        "returning task_name, args"
-    )
-    while True:
-        with system.sessions.begin() as db:
-            task = db.execute(take).first()
-        if task is None:
-            return
-        system.parts.tasks[task.task_name](system, **task.args)
+        return as_a_crontab_does(system, JOB)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,15 +19,14 @@ import psycopg
 import pytest
 
 from conftest import TEMPLATE
-from faults.export_worker import House
-from faults.rights_worker import Order, sync_as_a_crontab_does
-from recoup import app
-from recoup.core.system import System
+from faults.foreman import Foreman, House, Order, as_a_crontab_does, composed
+from faults.rights_worker import JOB
 from recoup.sandbox.youtube import YouTubeStandIn
 from recoup.sandbox.youtube_reports import OWNER, Dress
 from support.channel import DAY, made_at, report_of
 from support.postgres import Cluster
 
+SCRIPT = Path(__file__).with_name("rights_worker.py")
 ONE = timedelta(days=1)
 LONG_ON = 2
 BEFORE = made_at(DAY + 2 * ONE)
@@ -93,40 +90,6 @@ QUERIES = {
 }
 
 
-class Syncer:
-    """The process that syncs in children of its own: see rights_worker.py."""
-
-    def __init__(self, house: House) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("rights_worker.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            text=True,
-            bufsize=1,
-        )
-        self._say(json.dumps(asdict(house)))
-
-    def obey(self, order: Order) -> dict[str, Any]:
-        """Let one child work, and return how it ended."""
-        return self._say(order.to_line())
-
-    def _say(self, line: str) -> dict[str, Any]:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(line + "\n")
-        answer = self._process.stdout.readline()
-        assert answer, f"the syncer ended with {self._process.wait(timeout=30)}"
-        return dict(json.loads(answer))
-
-    def close(self) -> None:
-        """Let it end, and wait for that."""
-        with self._process:
-            assert self._process.stdin
-            self._process.stdin.close()
-
-
 class Scenario:
     """A content owner of whom two days are known, and three reports that a sync is to take; a new house each trial.
 
@@ -141,8 +104,8 @@ class Scenario:
         for number in range(2):
             self.youtube.publish(DAY + number * ONE, claims(day=number), created=made_at(DAY + number * ONE))
         self._first = folder / "first"
-        with self._composed(self.house(self._first, BEFORE)) as system:
-            run = sync_as_a_crontab_does(system)
+        with composed(self.house(self._first, BEFORE)) as system:
+            run = as_a_crontab_does(system, JOB)
             assert run.summary.startswith("2 reports fetched. 2 snapshots taken"), run.summary
         made = iter(NOW - timedelta(hours=number) for number in (9, 8, 7))
         self.youtube.publish(DAY, claims(day=0, salt="backfill "), created=next(made))
@@ -150,7 +113,7 @@ class Scenario:
         self.youtube.publish(DAY + 3 * ONE, claims(day=3), created=next(made))
         self._keep_a_copy()
         shutil.copytree(self._first, folder / "warm")
-        self.syncer = Syncer(self.house(folder / "warm", NOW))
+        self.syncer = Foreman(SCRIPT, self.house(folder / "warm", NOW))
         self._stack.callback(self.syncer.close)
         with self.trial() as trial:
             outcome = trial.run(0)
@@ -227,13 +190,6 @@ class Scenario:
 
     def _connected(self) -> psycopg.Connection:
         return self.cluster.postgres.ensure_running().connect(self.database.name)
-
-    @contextmanager
-    def _composed(self, house: House) -> Iterator[System]:
-        settings = app.read_settings(cwd=Path(house.cwd), environ=house.environ)
-        databases = app.Databases(house.owner_url, house.app_url)
-        with app.composed(settings, databases, clock=house.clock) as system:
-            yield system
 
 
 @dataclass(frozen=True)

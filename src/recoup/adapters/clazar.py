@@ -12,7 +12,8 @@ from typing import Any
 import httpx2
 
 from recoup.adapters import wire
-from recoup.adapters.clazar_token import CREDENTIALS, Bearer, ClazarSettings, Token, Tokens
+from recoup.adapters.bearer import Bearer, Token
+from recoup.adapters.clazar_token import CREDENTIALS, ClazarSettings, Tokens
 from recoup.core import clock
 from recoup.core.clock import Clock
 from recoup.core.errors import Misconfigured, Unavailable

@@ -7,7 +7,6 @@ import json
 import posixpath
 import re
 import threading
-from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -16,6 +15,7 @@ from typing import Any
 import httpx2
 
 from recoup.adapters import wire
+from recoup.adapters.bearer import MASK_FROM, Token
 from recoup.core.clock import Clock
 from recoup.core.ports import ChannelDown, Refused
 
@@ -24,8 +24,6 @@ ADDRESS = "CLAZAR_API_URL"
 RENEW_EARLY = timedelta(minutes=5)
 UNSTATED_LIFE = timedelta(hours=1)
 ANSWER_LIMIT = 100_000
-MASK_FROM = 8
-"""Shorter secrets are not masked in evidence: they would be found in innocent words."""
 
 _HEADER_SAFE = re.compile(r"[!-~]{1,16000}")
 
@@ -58,30 +56,9 @@ class ClazarSettings:
         if not self.client_id or not self.client_secret:
             return f"Clazar cannot be asked without credentials: set {CREDENTIALS}."
         for url in filter(None, (self.metering_url, self.authenticate_url)):
-            if trouble := _address_trouble(url):
+            if trouble := wire.address_trouble(url, what="our token"):
                 return f"The address of Clazar {trouble}: set {ADDRESS} to one like https://api.clazar.io/metering/."
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A bearer token, and when to stop using it."""
-
-    text: str = field(repr=False)
-    ends: datetime
-    renew_at: datetime
-
-
-class Bearer(httpx2.Auth):
-    """Puts the token into a request without leaving it in a variable that a traceback could show."""
-
-    def __init__(self, token: Token) -> None:
-        self._token = token
-
-    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """Add the header; a 401 is answered elsewhere."""
-        request.headers["Authorization"] = f"Bearer {self._token.text}"
-        yield request
 
 
 class Tokens:
@@ -169,20 +146,6 @@ class Tokens:
         # A token that lives a few minutes only is used for half of its life.
         early = min(RENEW_EARLY, max(ends - asked_at, timedelta(0)) / 2)
         return Token(text=text, ends=ends, renew_at=ends - early)
-
-
-def _address_trouble(url: str) -> str | None:
-    try:
-        parsed = httpx2.URL(url)
-    except httpx2.InvalidURL:
-        return "cannot be read"
-    if parsed.userinfo:
-        return "holds a user name or a password"
-    if not parsed.host or parsed.scheme not in {"http", "https"}:
-        return "is not a web address"
-    if parsed.scheme == "http" and not wire.is_loopback(url):
-        return "is not https, so that our token could be read on the way"
-    return None
 
 
 def _object(reply: wire.Reply) -> dict[str, Any]:

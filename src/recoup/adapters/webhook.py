@@ -112,17 +112,7 @@ class _Webhook:
         """Say what is wrong with the address, as the end of a sentence that does not hold it, or return None."""
         if len(self.url) > LONGEST_ADDRESS:
             return f"is longer than {LONGEST_ADDRESS} characters"
-        try:
-            parsed = httpx2.URL(self.url)
-        except httpx2.InvalidURL:
-            return "cannot be read"
-        if parsed.userinfo:
-            return "holds a user name or a password"
-        if not parsed.host or parsed.scheme not in {"http", "https"}:
-            return "is not a web address"
-        if parsed.scheme == "http" and not wire.is_loopback(self.url):
-            return "is not https, so that it could be read on the way"
-        return None
+        return wire.address_trouble(self.url, what="it")
 
     def mask(self, text: str) -> str:
         """Replace the address, and what is secret in it, in a text that came from outside."""

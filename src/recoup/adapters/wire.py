@@ -108,3 +108,18 @@ def storable(value: Any) -> Any:
 def is_loopback(url: str) -> bool:
     """Say whether an address is on this machine."""
     return httpx2.URL(url).host in LOOPBACK
+
+
+def address_trouble(url: str, *, what: str) -> str | None:
+    """Say why ``what`` (such as "our token") cannot travel to an address unread, as the end of a sentence, or None."""
+    try:
+        parsed = httpx2.URL(url)
+    except (httpx2.InvalidURL, TypeError):
+        return "cannot be read"
+    if parsed.userinfo:
+        return "holds a user name or a password"
+    if not parsed.host or parsed.scheme not in {"http", "https"}:
+        return "is not a web address"
+    if parsed.scheme == "http" and not is_loopback(url):
+        return f"is not https, so that {what} could be read on the way"
+    return None

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx2
 
 from recoup.adapters import wire, youtube_body, youtube_wire
-from recoup.adapters.clazar_token import Bearer, Token
+from recoup.adapters.bearer import Bearer, Token
 from recoup.adapters.youtube_calls import NETWORK, Calls, Part
 from recoup.adapters.youtube_tokens import FindCredentials, Tokens
 from recoup.adapters.youtube_wire import Clients, Limits, Sleep, TryAgain

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from recoup.adapters import youtube_wire
-from recoup.adapters.clazar_token import MASK_FROM, Token
+from recoup.adapters.bearer import MASK_FROM, Token
 from recoup.core import clock
 from recoup.core.errors import Invalid, NeedsReauthorisation
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from recoup.adapters import wire, youtube_wire
-from recoup.adapters.clazar_token import Bearer, Token
+from recoup.adapters.bearer import Bearer, Token
 from recoup.adapters.youtube_authorised import AGAIN
 from recoup.adapters.youtube_tokens import Tokens
 from recoup.adapters.youtube_wire import Clients, Limits, Sleep, TryAgain, persist

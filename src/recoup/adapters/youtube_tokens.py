@@ -15,7 +15,7 @@ from google.auth.exceptions import GoogleAuthError, RefreshError
 from google.oauth2.credentials import Credentials
 
 from recoup.adapters import wire, youtube_authorised, youtube_wire
-from recoup.adapters.clazar_token import Token
+from recoup.adapters.bearer import Token
 from recoup.adapters.youtube_authorised import AGAIN, RENEW_EARLY, Authorised
 from recoup.adapters.youtube_wire import Clients, Limits, Sleep, TryAgain, persist
 from recoup.core import clock

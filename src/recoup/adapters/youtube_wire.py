@@ -165,19 +165,5 @@ def json_object(reply: wire.Reply) -> dict[str, Any] | None:
 
 def check_address(url: str, what: str, fix: str) -> None:
     """Raise Misconfigured when our secrets could not travel there unread."""
-    if trouble := _trouble(url):
+    if trouble := wire.address_trouble(url, what="our secrets"):
         raise Misconfigured(f"The address of {what} {trouble}.", fix=fix)
-
-
-def _trouble(url: str) -> str | None:
-    try:
-        parsed = httpx2.URL(url)
-    except (httpx2.InvalidURL, TypeError):
-        return "cannot be read"
-    if parsed.userinfo:
-        return "holds a user name or a password"
-    if not parsed.host or parsed.scheme not in {"http", "https"}:
-        return "is not a web address"
-    if parsed.scheme == "http" and not wire.is_loopback(url):
-        return "is not https, so that our secrets could be read on the way"
-    return None

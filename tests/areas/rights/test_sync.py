@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from recoup.office.files.models import File
+from recoup.sandbox.claim_reports import MUSIC_ASSET_COLUMNS, ClaimsWorld, csv_of
+from recoup.sandbox.youtube_reports import ASSETS
 from support.channel import DAY, Channel, channel_on, made_at, report_of
 from support.postgres import Database
 
@@ -115,3 +118,20 @@ def test_report_of_shuffles(channel: Channel) -> None:
     channel.publish(DAY + ONE, report_of({"C1": {}, "C2": {}}, shuffled=3))
     run = channel.sync()
     assert run.summary.endswith("0 added, 0 gone, 0 changed.")
+
+
+def test_bytes_that_are_gone_from_the_store_stop_no_other_series(database: Database, tmp_path: Path) -> None:
+    with channel_on(database, tmp_path, kinds="claim,asset") as channel:
+        channel.publish(DAY, {"C1": {}})
+        assets = csv_of(MUSIC_ASSET_COLUMNS, ClaimsWorld(1, claims=20).asset_rows())
+        channel.publish(DAY, assets, kind=ASSETS)
+        channel.sync(steps=["collect"])
+        with channel.system.sessions.begin() as db:
+            file = db.get(File, channel.reports()[0].file_id)
+            assert file is not None
+            channel.system.ports.files.delete(file.store_key)
+        run = channel.sync(steps=["process"])
+        assert (run.state, run.needs_person) == ("succeeded", True)
+        assert "are gone from" in (run.summary or "")
+        assert [one.state for one in channel.reports()] == ["kept"]
+        assert [one.state for one in channel.reports("asset")] == ["taken"]

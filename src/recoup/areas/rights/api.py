@@ -17,6 +17,7 @@ from recoup.areas.rights.schemas import (
     ChangeShown,
     Decision,
     HistoryShown,
+    KnownShown,
     MomentShown,
     NetShown,
     NowShown,
@@ -140,6 +141,24 @@ def differences(
     nets = histories.between(db, series, after=after, until=until, folded=folded, beyond=beyond)
     rows = [NetShown.of(net) for net in islice(nets, limit + 1)]
     return page_of(NetShown, rows, limit=limit, cursor=lambda net: net.key)
+
+
+@router.get("/known", summary="What was known on a day")
+def known(
+    *,
+    db: Db,
+    day: Annotated[date, Query(description="The day of a snapshot, or one after it.")],
+    kind: Kind = Kind.CLAIM,
+    owner: Owner = None,
+    beyond: Annotated[Word, Query(description="Go on behind this key: the page before's `next`.")] = "",
+    limit: Limit = 100,
+) -> Page[KnownShown]:
+    """Return every claim or asset of the newest snapshot up to a day, by key, with the report that it came from."""
+    series = histories.series_of(db, kind, owner)
+    rows = [
+        KnownShown.of(one) for one in islice(histories.known_on(db, series, day, beyond=beyond), limit + 1)
+    ]
+    return page_of(KnownShown, rows, limit=limit, cursor=lambda one: one.key)
 
 
 @router.get("/claims", summary="Claims that stand, the most viewed first")

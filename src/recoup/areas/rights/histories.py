@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from recoup.areas.rights.models import Change, Series, Sort, Version
-from recoup.areas.rights.queries import change_rows, report_rows, version_rows
+from recoup.areas.rights.queries import change_rows, report_rows, thing_rows, version_rows
 from recoup.areas.rights.rules import facets as faceting
 from recoup.areas.rights.rules.facets import Facets
 from recoup.areas.rights.rules.layouts import LAYOUTS
@@ -101,6 +101,28 @@ def _moment(
 def as_of(moments: Sequence[Moment], day: date) -> Moment | None:
     """Return what was known on a day: the moment that holds then, or None before the first report that had it."""
     return next((moment for moment in moments if moment.since <= day), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was known of something on a day: since when it was so, by which report, and its cells."""
+
+    key: str
+    since: date
+    report_id: UUID
+    cells: Cells
+
+
+def known_on(db: Session, series: Series, day: date, *, beyond: str = "") -> Iterator[Known]:
+    """Yield everything that was there in the newest snapshot up to a day, by key, ``beyond`` a key."""
+    read = version_rows.Readers(db, series.kind)
+    while keys := thing_rows.keys_ever(db, series.id, beyond=beyond):
+        beyond = keys[-1]
+        for key, versions in version_rows.chains(db, series.id, keys).items():
+            held = next((one for one in versions if one.since <= day), None)
+            cells = read.cells(held) if held else None
+            if held and cells is not None:
+                yield Known(key, held.since, held.report_id, cells)
 
 
 def differences(before: Cells | None, after: Cells | None) -> tuple[Difference, ...]:

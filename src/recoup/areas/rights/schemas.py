@@ -6,8 +6,8 @@ from datetime import date, datetime
 from typing import Self
 from uuid import UUID
 
-from recoup.areas.rights.histories import Difference, Moment, Net
-from recoup.areas.rights.models import Change, Report, Series, Thing
+from recoup.areas.rights.histories import Known, Moment, Net
+from recoup.areas.rights.models import Report, Series
 from recoup.core.ports import ClaimNow
 from recoup.web.wire import Asked, Instant, Note, Shown, Word
 
@@ -99,11 +99,6 @@ class ChangeShown(Shown):
     before: list[str]
     after: list[str]
 
-    @classmethod
-    def of(cls, change: Change) -> Self:
-        """Show a change."""
-        return cls.model_validate(change)
-
 
 class DifferenceShown(Shown):
     """A cell that differs."""
@@ -111,11 +106,6 @@ class DifferenceShown(Shown):
     column: str
     before: str
     after: str
-
-    @classmethod
-    def of(cls, one: Difference) -> Self:
-        """Show a difference."""
-        return cls.model_validate(one)
 
 
 class NetShown(Shown):
@@ -137,7 +127,7 @@ class NetShown(Shown):
             title=net.facets.title,
             artist=net.facets.artist,
             status=net.facets.status,
-            differences=[DifferenceShown.of(one) for one in net.differences],
+            differences=[DifferenceShown.model_validate(one) for one in net.differences],
         )
 
 
@@ -161,10 +151,25 @@ class MomentShown(Shown):
             until=moment.until,
             report=moment.report_id,
             cells=cells,
-            differences=[DifferenceShown.of(one) for one in moment.differences],
+            differences=[DifferenceShown.model_validate(one) for one in moment.differences],
             causes=list(moment.causes),
             weight=moment.weight,
         )
+
+
+class KnownShown(Shown):
+    """What was known of something on a day."""
+
+    key: str
+    since: date
+    report_id: UUID
+    cells: dict[str, str]
+
+    @classmethod
+    def of(cls, known: Known) -> Self:
+        """Show it; empty cells are left out."""
+        cells = {name: text for name, text in known.cells.items() if text}
+        return cls(key=known.key, since=known.since, report_id=known.report_id, cells=cells)
 
 
 class HistoryShown(Shown):
@@ -190,11 +195,6 @@ class ThingShown(Shown):
     policy: str
     asset_id: str
     video_id: str
-
-    @classmethod
-    def of(cls, thing: Thing) -> Self:
-        """Show a thing."""
-        return cls.model_validate(thing)
 
 
 class NowShown(Shown):

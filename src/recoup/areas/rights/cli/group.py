@@ -20,6 +20,7 @@ def commands(opened: OpenSystem) -> tuple[cyclopts.App, ...]:
     group.command(look.status)
     group.command(look.reports)
     group.command(look.changes)
+    group.command(look.known)
     group.command(look.claim)
     group.command(look.asset)
     group.command(settle.accept)

@@ -15,6 +15,7 @@ from recoup.areas.rights.rules import wording
 from recoup.areas.rights.schemas import (
     ChangeShown,
     HistoryShown,
+    KnownShown,
     MomentShown,
     NetShown,
     NowShown,
@@ -113,7 +114,6 @@ class LookCommands:
                 )
             if from_day is None:
                 rows = change_rows.heaviest_of(db, report.id, sort=sort, cause=cause, limit=limit).rows
-                changes = [ChangeShown.of(row) for row in rows]
                 whats = {row.key: wording.what(row) for row in rows}
             else:
                 if cause:
@@ -133,7 +133,7 @@ class LookCommands:
                 "WHAT": lambda one: whats[one.key],
             }
             empty = f"Nothing changed on {report.day}."
-            output.listing(page_of(ChangeShown, changes), columns, as_json=json, empty=empty)
+            output.listing(page_of(ChangeShown, rows), columns, as_json=json, empty=empty)
             return
         told = {
             "KEY": lambda one: one.key,
@@ -142,6 +142,33 @@ class LookCommands:
             "WHAT": lambda one: "; ".join(f"{d.column} {d.before} → {d.after}" for d in one.differences),
         }
         output.listing(page_of(NetShown, differing), told, as_json=json, empty="Nothing differs.")
+
+    def known(
+        self,
+        day: Annotated[str, Parameter(help="A day, such as 2026-11-23.")],
+        *,
+        kind: OfKind = Kind.CLAIM,
+        owner: Owner = None,
+        beyond: Annotated[str, Parameter(help="Go on behind this key.")] = "",
+        limit: Limit = 50,
+        json: Json = False,
+    ) -> None:
+        """List what was known on a day: every claim or asset of the newest snapshot up to it, by key."""
+        with self._opened() as system, system.sessions.begin() as db:
+            series = histories.series_of(db, kind, owner)
+            on = _read_day(day)
+            found = histories.known_on(db, series, on, beyond=beyond)
+            rows = [KnownShown.of(one) for one in islice(found, limit + 1)]
+        page = page_of(KnownShown, rows, limit=limit, cursor=lambda one: one.key)
+        columns = {
+            "KEY": lambda one: one.key,
+            "SINCE": lambda one: one.since,
+            "STATUS": lambda one: one.cells.get("claim_status") or one.cells.get("active_claims", ""),
+            "ASSET": lambda one: one.cells.get("asset_id", ""),
+            "TITLE": lambda one: one.cells.get("video_title") or one.cells.get("asset_title", ""),
+            "REPORT": lambda one: one.report_id,
+        }
+        output.listing(page, columns, as_json=json, empty=f"Nothing was known on {on}.")
 
     def claim(
         self,
@@ -215,8 +242,10 @@ def _what(moment: MomentShown) -> str:
 
 
 def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
+    return None if text is None else _read_day(text)
+
+
+def _read_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -81,8 +81,12 @@ class Collecting:
         try:
             jobs = self._source.jobs(owner.id)
             for series, result in zip(mine, results, strict=True):
-                self._list(series, jobs, result, made_after)
-                self._fetch_all(series, result)
+                try:
+                    self._list(series, jobs, result, made_after)
+                    self._fetch_all(series, result)
+                except NotFound as error:  # the job went while we looked; the other kind's may still be there
+                    self._run.log(f"{owner.title}: {error.sentence()}", level="warning")
+                    result.problem = error.sentence()
             with self._run.transaction() as db:
                 reports.is_authorised(db, owner.id, now=self._system.clock())
         except NeedsReauthorisation as error:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from recoup.areas.rights import controls
 from recoup.areas.rights.jobs.collect import told_as
 from recoup.areas.rights.jobs.work import drop_fingerprints, fingerprints, keep_fingerprints_of
-from recoup.areas.rights.models import Report, Series
+from recoup.areas.rights.models import Report, ReportState, Series
 from recoup.areas.rights.queries import report_rows
 from recoup.areas.rights.reading.comparing import Found, compared, fingerprints_path
 from recoup.areas.rights.reading.engine import Bounds
@@ -25,7 +25,7 @@ from recoup.areas.rights.rules.layouts import LAYOUTS
 from recoup.areas.rights.service import reports, rewinding, snapshots, things
 from recoup.areas.rights.service.owing import Price
 from recoup.areas.rights.settings import RightsSettings
-from recoup.core.errors import Conflict, Invalid, NotFound
+from recoup.core.errors import Conflict, Invalid, NotFound, Unavailable
 from recoup.core.parts import RunningRun
 from recoup.office.controls import service as house
 from recoup.office.files import service as files
@@ -100,6 +100,12 @@ class Processing:
                 lost[report.id] += 1
                 if lost[report.id] == TRIES:
                     raise
+            except (
+                Unavailable
+            ) as error:  # the store, or room for the comparison: other series may have better luck
+                self._run.log(error.sentence(), level="warning")
+                done.problem = error.sentence()
+                return done
 
     def _append(self, series: Series, report: Report, head: Report | None, done: Processed) -> None:
         with self._unpacked(series, report) as plain:
@@ -127,7 +133,7 @@ class Processing:
             series, report = snapshots.held(db, series.id, report.id, head_id=head.id if head else None)
             same_or_later = report_rows.taken_since(db, series.id, report.day)
             if any(one.day == report.day and one.made_at > report.made_at for one in same_or_later):
-                report.state, report.reason = "superseded", "A later report of its day was taken."
+                report.state, report.reason = ReportState.SUPERSEDED, "A later report of its day was taken."
                 return
             later = [one for one in same_or_later if one.day > report.day]
             snapshots.supersede_same_day(db, series, report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -13,9 +13,9 @@ from recoup.areas.rights import controls
 from recoup.areas.rights.jobs import work
 from recoup.areas.rights.jobs.collect import Collected, Collecting
 from recoup.areas.rights.jobs.process import Processed, Processing
-from recoup.areas.rights.models import ReportState
+from recoup.areas.rights.models import Report, ReportState
 from recoup.areas.rights.queries import report_rows
-from recoup.areas.rights.rules import lapsing
+from recoup.areas.rights.rules import lapsing, wording
 from recoup.areas.rights.rules.layouts import LAYOUTS
 from recoup.areas.rights.service import telling
 from recoup.areas.rights.settings import RightsSettings
@@ -82,11 +82,11 @@ def outcome(collected: Sequence[Collected], processed: Sequence[Processed], *, p
     return Outcome(" ".join(parts), needs_person=bool(problems) or parked > 0)
 
 
-def _changes(taken: Iterable[object]) -> str:
-    reports = list(taken)
-    total = {name: sum(getattr(one, name) for one in reports) for name in ("added", "gone", "changed")}
-    said = ", ".join(f"{count:,} {name}" for name, count in total.items())
-    return f"{_count(len(reports), 'snapshot')} taken: {said}."
+def _changes(taken: Sequence[Report]) -> str:
+    said = wording.counted(
+        sum(one.added for one in taken), sum(one.gone for one in taken), sum(one.changed for one in taken)
+    )
+    return f"{_count(len(taken), 'snapshot')} taken: {said}."
 
 
 def _count(count: int, noun: str) -> str:

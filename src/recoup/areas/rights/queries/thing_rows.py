@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -9,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from recoup.areas.rights.models import Thing
 from recoup.core.keyset import Slice, slice_of
+
+AT_ONCE = 1_000
 
 
 def most_viewed(
@@ -27,3 +30,13 @@ def most_viewed(
         if wanted is not None:
             statement = statement.where(column == wanted)
     return slice_of(db, statement, key=[Thing.views, Thing.key], after=after, limit=limit)
+
+
+def keys_ever(db: Session, series_id: UUID, *, beyond: str, limit: int = AT_ONCE) -> Sequence[str]:
+    """Return the keys of everything that any report ever had, in their order, ``beyond`` a key."""
+    return db.scalars(
+        select(Thing.key)
+        .where(Thing.series_id == series_id, Thing.key > beyond)
+        .order_by(Thing.key)
+        .limit(limit)
+    ).all()
