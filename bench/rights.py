@@ -35,8 +35,8 @@ from recoup.areas.rights.reading.engine import Bounds
 from recoup.areas.rights.reading.terms import Kept, Terms
 from recoup.areas.rights.reading.unpacking import unpack
 from recoup.areas.rights.rules.layouts import CLAIMS
+from recoup.areas.rights.rules.pricing import Price
 from recoup.areas.rights.service import rewinding, snapshots
-from recoup.areas.rights.service.owing import Price
 from recoup.core.clock import utc_now
 from recoup.core.db import connect, session_factory
 from recoup.core.ids import new_id

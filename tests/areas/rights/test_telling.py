@@ -144,6 +144,18 @@ def test_few_changes_are_told_only_from_the_threshold_on(database: Database, tmp
         assert mails(channel) == []
 
 
+def test_a_recipient_who_cannot_be_written_to_keeps_nobody_else_from_being_told(
+    database: Database, tmp_path: Path
+) -> None:
+    with channel_on(database, tmp_path, RECOUP_RIGHTS_RECIPIENTS="nobody at all,rita@example.com") as channel:
+        changed(channel)
+        assert [one["to"] for one in mails(channel)] == ["rita@example.com"]
+        ((reason,),) = channel.rows(
+            "select detail ->> 'reason' from events where kind = 'rights.unaddressable'"
+        )
+        assert "'nobody at all' is not a mail address" in reason
+
+
 def test_a_webhook_is_told_beside(database: Database, tmp_path: Path) -> None:
     with channel_on(
         database, tmp_path, RECOUP_RIGHTS_SLACK_WEBHOOK="https://hooks.example.com/T/secret"

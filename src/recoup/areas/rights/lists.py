@@ -10,6 +10,7 @@ from recoup.areas.rights.queries import narrowing, sheets
 from recoup.areas.rights.queries.sheets import ChangeRow, ReportRow, ThingRow
 from recoup.areas.rights.rules import wording
 from recoup.areas.rights.rules.causes import Cause
+from recoup.areas.rights.rules.facets import COUNTED
 from recoup.web.lists import Column, Filter, Listing, Order, read_day
 
 MAY = "rights.look"
@@ -111,7 +112,7 @@ CHANGES: Listing[ChangeRow] = Listing(
 
 
 def _explorer(kind: Kind, title: str, *columns: Column[ThingRow], filters: tuple[Filter, ...]) -> Any:
-    facets = tuple(Filter(name, name.capitalize()) for name in narrowing.FACETS)
+    facets = tuple(Filter(name, name.capitalize()) for name in COUNTED)
     counted = "Views, at least" if kind == Kind.CLAIM else "Views a day, at least"
     return Listing(
         name=f"rights_{kind}s",

@@ -21,6 +21,7 @@ EVENTS: Mapping[str, str] = {
     "rights.snapshot_taken": (
         "The snapshot of {day} was taken: {things} in total, {added} added, {gone} gone, {changed} changed."
     ),
+    "rights.unaddressable": "A recipient cannot be written to: {reason}",
     "rights.told": "People were told of the snapshot's changes.",
     "rights.webhook_refused": "The webhook did not take the message: {reason}",
     "rights.needs_reauth": "Somebody has to sign in for {name} again: {reason}",

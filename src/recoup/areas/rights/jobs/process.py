@@ -16,14 +16,13 @@ from recoup.areas.rights import controls
 from recoup.areas.rights.jobs.collect import told_as
 from recoup.areas.rights.jobs.work import drop_fingerprints, fingerprints, keep_fingerprints_of
 from recoup.areas.rights.models import Report, ReportState, Series
-from recoup.areas.rights.queries import report_rows
+from recoup.areas.rights.queries import prices, report_rows
 from recoup.areas.rights.reading.comparing import Found, compared, fingerprints_path
 from recoup.areas.rights.reading.engine import Bounds
 from recoup.areas.rights.reading.terms import Kept, Terms, Told
 from recoup.areas.rights.reading.unpacking import Plain, unpack
 from recoup.areas.rights.rules.layouts import LAYOUTS
 from recoup.areas.rights.service import reports, rewinding, snapshots, things
-from recoup.areas.rights.service.owing import Price
 from recoup.areas.rights.settings import RightsSettings
 from recoup.core.errors import Conflict, Invalid, NotFound, Unavailable
 from recoup.core.parts import RunningRun
@@ -61,7 +60,7 @@ class Processing:
             folded: list[str] = house.value(db, controls.FOLDED)
             self._terms = Terms(folded=tuple(folded), digits=house.value(db, controls.COUNTER_DIGITS))
             self._fewest = house.value(db, controls.FEWEST_PERCENT)
-            self._price = Price(house.value(db, controls.PRICE), house.value(db, controls.CURRENCY))
+            self._price = prices.price(db)
         self._bounds = Bounds(memory=settings.memory_mb, threads=self._system.settings.process.readers)
 
     def all(self, *, owner: str | None = None) -> list[Processed]:

@@ -13,11 +13,11 @@ from recoup.areas.rights import controls
 from recoup.areas.rights.jobs import work
 from recoup.areas.rights.jobs.collect import Collected, Collecting
 from recoup.areas.rights.jobs.process import Processed, Processing
+from recoup.areas.rights.jobs.tell import tell_all
 from recoup.areas.rights.models import Report, ReportState
 from recoup.areas.rights.queries import report_rows
 from recoup.areas.rights.rules import lapsing, wording
 from recoup.areas.rights.rules.layouts import LAYOUTS
-from recoup.areas.rights.service import telling
 from recoup.areas.rights.settings import RightsSettings
 from recoup.core.clock import parse_instant
 from recoup.core.parts import Outcome, RunningRun
@@ -46,7 +46,7 @@ def run_job(run: RunningRun, params: SyncParams) -> Outcome:
         collected = _collect(run, settings, folder, params, made_after)
         processed = _process(run, settings, folder, params)
         if "process" in params.steps:
-            telling.tell_all(run, settings, folder)
+            tell_all(run, settings, folder)
     watch(run)
     return outcome(collected, processed, parked=_parked(run))
 

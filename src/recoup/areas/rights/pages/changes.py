@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from recoup.areas.rights.lists import CHANGES, DESK, place_of, to
 from recoup.areas.rights.models import Series
 from recoup.areas.rights.pages import shown
-from recoup.areas.rights.queries import board_rows, narrowing, report_rows
+from recoup.areas.rights.queries import board_rows, narrowing, prices, report_rows
 from recoup.areas.rights.settings import RightsSettings, owners_of
 from recoup.office.jobs import service as jobs
 from recoup.web import pages
@@ -64,7 +64,7 @@ def overview(
         earlier=board_rows.day_before(db, ids, last) if last else None,
         later=_later(db, ids, wanted, last),
         troubles=_troubles(db, known, now),
-        price=narrowing.price(db),
+        price=prices.price(db),
         to=to,
         place_of=place_of,
         change_of=shown.change_of,

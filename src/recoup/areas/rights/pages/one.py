@@ -17,7 +17,7 @@ from recoup.areas.rights.histories import Difference, Moment
 from recoup.areas.rights.lists import DESK, place_of, to
 from recoup.areas.rights.models import Series, Thing
 from recoup.areas.rights.pages import shown
-from recoup.areas.rights.queries import detail_rows, narrowing, report_rows
+from recoup.areas.rights.queries import detail_rows, prices, report_rows
 from recoup.areas.rights.rules import facets as faceting
 from recoup.areas.rights.rules.facets import Facets
 from recoup.areas.rights.rules.layouts import LAYOUTS
@@ -131,7 +131,7 @@ def _shown(request: Request, db: Session, *, kind: str, owner: str, key: str, as
         item=item,
         item_amount=amount(item) if item else None,
         asset=asset,
-        price=narrowing.price(db),
+        price=prices.price(db),
         here=place_of(kind, owner, key),
         to=to,
         place_of=place_of,

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from recoup.areas.rights.lists import ASSETS, CLAIMS, DESK
 from recoup.areas.rights.models import Kind
 from recoup.areas.rights.queries import board_rows, narrowing, report_rows
+from recoup.areas.rights.rules.facets import COUNTED
 from recoup.web import pages
 from recoup.web.auth import may
 from recoup.web.deps import Db, Router
@@ -69,7 +70,7 @@ def _explorer(request: Request, db: Session, listing: Listing[Any], kind: Kind, 
     series = narrowing.series(db, {"owner": owner} if owner else {}, kind=kind)
     heads = [head for one in series if (head := report_rows.head(db, one.id)) is not None]
     counts = board_rows.facet_counts(heads)
-    chosen = {name: request.query_params.get(name, "") for name in narrowing.FACETS}
+    chosen = {name: request.query_params.get(name, "") for name in COUNTED}
     return pages.listed(
         request,
         db,
@@ -80,7 +81,7 @@ def _explorer(request: Request, db: Session, listing: Listing[Any], kind: Kind, 
         facets=[
             _facet(name, title, counts.get(name, []), chosen[name]) for name, title in TITLES[kind].items()
         ],
-        facet_names=narrowing.FACETS,
+        facet_names=COUNTED,
         shown=SHOWN,
         total=sum(head.things for head in heads),
         days=sorted({head.day for head in heads}),

@@ -1,4 +1,4 @@
-"""What the SELECTs of pages have in common: whose series, which days, which facets, what a view is worth."""
+"""What the SELECTs of pages have in common: whose series, which days, which facets."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, literal_column
 from sqlalchemy.orm import Session
 
-from recoup.areas.rights import controls
 from recoup.areas.rights.models import Report, ReportState, Series, Sort, Thing
 from recoup.areas.rights.queries import report_rows
-from recoup.areas.rights.service.owing import Price
-from recoup.office.controls import service as house
+from recoup.areas.rights.rules.facets import COUNTED
 
 EMPTY = "(empty)"
 """What is asked for to find things whose facet holds nothing."""
-FACETS = ("status", "detail", "origin", "type", "policy")
 USUAL_STATUS = "ACTIVE"
 
 
@@ -37,7 +34,7 @@ def series(db: Session, filters: Mapping[str, Any], *, kind: str | None = None) 
 def of_facets(filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the conditions on things that stand now and have what the filters say."""
     wanted: list[ColumnElement[bool]] = [~Thing.is_gone]
-    for name in FACETS:
+    for name in COUNTED:
         if name in filters:
             value = "" if filters[name] == EMPTY else filters[name]
             wanted.append(getattr(Thing, name) == value)
@@ -78,8 +75,3 @@ def of_days(filters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     if "until" in filters:
         wanted.append(Report.day <= filters["until"])
     return wanted
-
-
-def price(db: Session) -> Price:
-    """Return what a thousand views are worth."""
-    return Price(house.value(db, controls.PRICE), house.value(db, controls.CURRENCY))

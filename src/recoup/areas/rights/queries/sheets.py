@@ -13,7 +13,7 @@ from sqlalchemy import and_, select, tuple_, union_all
 from sqlalchemy.orm import Session, defer
 
 from recoup.areas.rights.models import Change, Kind, Report, Series, Thing, Version
-from recoup.areas.rights.queries import narrowing
+from recoup.areas.rights.queries import narrowing, prices
 from recoup.areas.rights.queries.version_rows import Readers, chains
 from recoup.areas.rights.rules.facets import Facets
 from recoup.core.errors import Invalid
@@ -45,7 +45,7 @@ def changes(db: Session, wanted: Wanted) -> Slice[ChangeRow]:
     filters = wanted.filters
     series = {one.id: one for one in narrowing.series(db, filters)}
     day, first, inner = _place(wanted.after)
-    price = narrowing.price(db)
+    price = prices.price(db)
     rows: list[ChangeRow] = []
     for report_id, series_id, its_day in _snapshots(db, list(series), wanted, day=day, first=first):
         if len(rows) == wanted.limit:

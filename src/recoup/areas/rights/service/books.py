@@ -12,7 +12,7 @@ from recoup.areas.rights.models import Change, Report, Series, Sort
 from recoup.areas.rights.queries import change_rows
 from recoup.areas.rights.rules import wording
 from recoup.areas.rights.rules.layouts import LAYOUTS
-from recoup.areas.rights.service.owing import Price
+from recoup.areas.rights.rules.pricing import Price
 from recoup.core import money
 from recoup.core.quantity import EXACT
 from recoup.office.desk.writers.fields import Field

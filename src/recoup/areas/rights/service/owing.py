@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
@@ -13,8 +12,7 @@ from sqlalchemy.orm import Session
 from recoup.areas.rights.models import Report, Series
 from recoup.areas.rights.rules import lapsing
 from recoup.areas.rights.rules.causes import Cause
-from recoup.core.money import Money
-from recoup.core.quantity import EXACT
+from recoup.areas.rights.rules.pricing import Price
 from recoup.office.owed import queries as owed_queries
 from recoup.office.owed import service as owed
 from recoup.office.owed.service import Owed
@@ -24,22 +22,6 @@ T = TypeVar("T")
 AREA = "rights"
 VIEWS = "views"
 AT_ONCE = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What a thousand views are worth; nothing where that is not known."""
-
-    per_thousand: Decimal
-    currency: str
-
-    def of(self, views: int) -> Money | None:
-        """Return what views are worth, by estimate."""
-        if not self.per_thousand:
-            return None
-        return Money.rounded(
-            EXACT.multiply(self.per_thousand, Decimal(views).scaleb(-3, EXACT)), self.currency
-        )
 
 
 @dataclass(frozen=True, slots=True)

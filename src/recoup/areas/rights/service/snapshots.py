@@ -15,8 +15,9 @@ from recoup.areas.rights.reading.terms import Terms
 from recoup.areas.rights.rules import causes, lapsing
 from recoup.areas.rights.rules.causes import Cause
 from recoup.areas.rights.rules.facets import Facets
+from recoup.areas.rights.rules.pricing import Price
 from recoup.areas.rights.service import history, owing
-from recoup.areas.rights.service.owing import Price, Standing
+from recoup.areas.rights.service.owing import Standing
 from recoup.areas.rights.service.reports import subject
 from recoup.core.errors import Conflict
 from recoup.office.journal import service as journal

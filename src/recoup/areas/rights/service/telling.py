@@ -11,14 +11,13 @@ from sqlalchemy.orm import Session
 
 from recoup.areas.rights import controls
 from recoup.areas.rights.models import Report, ReportState, Series
-from recoup.areas.rights.queries import change_rows, report_rows
+from recoup.areas.rights.queries import change_rows, prices, report_rows
 from recoup.areas.rights.rules import wording
 from recoup.areas.rights.rules.layouts import LAYOUTS
-from recoup.areas.rights.service import books
-from recoup.areas.rights.service.owing import Price
 from recoup.areas.rights.service.reports import MAY, subject
-from recoup.areas.rights.settings import OwnerSettings, RightsSettings, owners_of
-from recoup.core.parts import DeliveryKind, Go, Planned, Result, RunningRun
+from recoup.areas.rights.settings import OwnerSettings
+from recoup.core.errors import Invalid
+from recoup.core.parts import DeliveryKind, Go, Planned, Result
 from recoup.core.system import System
 from recoup.office.controls import service as house
 from recoup.office.desk.writers.workbook import MEDIA_TYPE
@@ -36,54 +35,7 @@ LINK_LIFE = timedelta(days=7)
 """The longest that a signed link may live."""
 
 
-def tell_all(run: RunningRun, settings: RightsSettings, work: Path) -> None:
-    """Tell of every newest snapshot that nobody was told of yet; each in a transaction of its own."""
-    owners = {owner.id: owner for owner in owners_of(settings)}
-    with run.system.sessions.begin() as db:
-        pending = [
-            (series, report)
-            for series in report_rows.all_series(db)
-            if (report := report_rows.untold(db, series.id)) is not None
-        ]
-    for series, report in pending:
-        run.checkpoint()
-        owner = owners.get(series.owner)
-        if owner is None or not _is_worth_telling(run.system, series, report, owner):
-            with run.transaction() as db:
-                _told(db, series, report.id, now=run.system.clock())
-            continue
-        book = work / f"rights-{series.kind}s-{report.day}.xlsx"
-        with run.system.sessions.begin() as db:
-            books.write(db, series, report, book, price=_price(db))
-        with run.transaction() as db:
-            _tell(db, run.system, owner, report.id, book)
-        book.unlink()
-        run.count("told")
-        run.log(f"{series.title}, {LAYOUTS[series.kind].noun} of {report.day}: told {_whom(owner)}.")
-
-
-def _whom(owner: OwnerSettings) -> str:
-    told = [*owner.recipients, *(["the webhook"] if owner.slack_webhook else [])]
-    return ", ".join(told)
-
-
-def _is_worth_telling(system: System, series: Series, report: Report, owner: OwnerSettings) -> bool:
-    changes = report.added + report.gone + report.changed
-    if report.is_baseline or not (owner.recipients or owner.slack_webhook):
-        return False
-    if changes < max(owner.least_changes or 0, 1):
-        return False
-    with system.sessions.begin() as db:
-        earlier = _told_before(db, series, report)
-    return earlier is None or (earlier.causes, earlier.added, earlier.gone, earlier.changed) != (
-        report.causes,
-        report.added,
-        report.gone,
-        report.changed,
-    )
-
-
-def _told_before(db: Session, series: Series, report: Report) -> Report | None:
+def told_before(db: Session, series: Series, report: Report) -> Report | None:
     """Return the report of the same day that people were told of, before YouTube made this one."""
     same = report_rows.of_day(db, series.id, report.day)
     told = [
@@ -92,13 +44,15 @@ def _told_before(db: Session, series: Series, report: Report) -> Report | None:
     return max(told, key=lambda one: one.made_at, default=None)
 
 
-def _tell(db: Session, system: System, owner: OwnerSettings, report_id: UUID, book: Path) -> None:
-    now = system.clock()
+def tell(
+    db: Session, system: System, owner: OwnerSettings, report_id: UUID, *, book: Path, now: datetime
+) -> None:
+    """Plan what people are told of a snapshot, with the workbook ``book``; nothing where another run did so already."""
     report = report_rows.report(db, report_id, for_update=True)
     if report is None or report.told_at is not None:
         return  # another run did
     series = report_rows.series_of(db, report.series_id)
-    price = _price(db)
+    price = prices.price(db)
     changes = report.added + report.gone + report.changed
     top = change_rows.heaviest_of(db, report.id, limit=house.value(db, controls.TOP)).rows
     noun, link = LAYOUTS[series.kind].noun, f"{system.settings.web.address or ''}/desk/rights"
@@ -126,22 +80,27 @@ def _tell(db: Session, system: System, owner: OwnerSettings, report_id: UUID, bo
         ],
         "more": changes - len(top),
         "earlier": _earlier(db, series, report),
-        "is_correction": _told_before(db, series, report) is not None,
+        "is_correction": told_before(db, series, report) is not None,
         "file": book.name,
         "file_link": file_link,
         "link": link,
     }
     for recipient in owner.recipients:
-        messages.send(
-            db,
-            key=f"rights:{report.id}:{recipient}",
-            to=recipient,
-            template="rights_changes",
-            context=context,
-            sender=system.settings.mail.sender,
-            attachments=attached,
-            now=now,
-        )
+        try:
+            messages.send(
+                db,
+                key=f"rights:{report.id}:{recipient}",
+                to=recipient,
+                template="rights_changes",
+                context=context,
+                sender=system.settings.mail.sender,
+                attachments=attached,
+                now=now,
+            )
+        except Invalid as error:  # a recipient who cannot be written to keeps nobody else from being told
+            journal.record(
+                db, "rights.unaddressable", subject(report), actor="rights", now=now, reason=error.detail
+            )
     if owner.slack_webhook is not None:
         head = f"{series.title}, {noun} of {report.day}: " + wording.counted(
             report.added, report.gone, report.changed
@@ -156,7 +115,7 @@ def _tell(db: Session, system: System, owner: OwnerSettings, report_id: UUID, bo
             headers={"to": owner.id},
         )
         outbox.plan(db, plan, now=now)
-    _told(db, series, report.id, now=now)
+    told(db, series, report.id, now=now)
 
 
 def _workbook(
@@ -196,16 +155,12 @@ def _earlier(db: Session, series: Series, report: Report) -> list[tuple[str, str
     return [(str(one.day), wording.counted(one.added, one.gone, one.changed)) for one in days]
 
 
-def _told(db: Session, series: Series, report_id: UUID, *, now: datetime) -> None:
+def told(db: Session, series: Series, report_id: UUID, *, now: datetime) -> None:
     """Note that people know of a snapshot, and of every one before it."""
     for one in report_rows.of_series(db, series.id):
         if one.state == ReportState.TAKEN and one.told_at is None:
             one.told_at = now
     journal.record(db, "rights.told", f"rights/report/{report_id}", actor="rights", now=now)
-
-
-def _price(db: Session) -> Price:
-    return Price(house.value(db, controls.PRICE), house.value(db, controls.CURRENCY))
 
 
 def _before(db: Session, planned: Planned, now: datetime) -> Go:  # noqa: ARG001 - the outbox's shape
