@@ -88,7 +88,7 @@ bench: $(READY)
 
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv on the PATH." >&2; exit 1; }
-	uv pip compile pyproject.toml --quiet --extra s3 --group dev --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --quiet --extra s3 --extra ocr --extra ml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) --output-file requirements.lock
 
 wheel-check: $(READY)

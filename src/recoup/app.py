@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
+from recoup.adapters.clamd import Clamd
 from recoup.adapters.clazar import ClazarChannel
 from recoup.adapters.clazar_token import ClazarSettings
 from recoup.adapters.mail import MailChannel
@@ -24,6 +25,10 @@ from recoup.adapters.webhook import WebhookChannel
 from recoup.adapters.youtube import YouTubeReports
 from recoup.adapters.youtube_secrets import NamedOwners, OwnerCredentials
 from recoup.adapters.youtube_sign_in import YouTubeSignIn
+from recoup.areas.claims.area import AREA as CLAIMS
+from recoup.areas.claims.documents.keeper import Keeper
+from recoup.areas.claims.documents.limits import Limits
+from recoup.areas.claims.settings import ClaimsSettings
 from recoup.areas.metering.area import AREA as METERING
 from recoup.areas.metering.settings import MeteringSettings
 from recoup.areas.rights.area import AREA as RIGHTS
@@ -33,7 +38,7 @@ from recoup.core.clock import Clock, utc_now
 from recoup.core.db import connect, one_by_one, session_factory, wait_until_ready
 from recoup.core.errors import Misconfigured
 from recoup.core.parts import Parts
-from recoup.core.ports import Channel, ReportSource
+from recoup.core.ports import Channel, ReportSource, Scanner
 from recoup.core.postgres import EmbeddedPostgres
 from recoup.core.system import Caller, Ports, Presented, System
 from recoup.core.workers import worker_name
@@ -59,7 +64,7 @@ from recoup.settings import Settings, SettingsError, load
 from recoup.web import keys
 from recoup.web.area import Area
 
-AREAS: tuple[Area, ...] = (RIGHTS, METERING)
+AREAS: tuple[Area, ...] = (RIGHTS, CLAIMS, METERING)
 OFFICE: tuple[Area, ...] = (JOURNAL, OWED, FILES, CONTROLS, OUTBOX, MESSAGES, PEOPLE, JOBS, SETUP, DESK)
 ALL = OFFICE + AREAS
 catalogue.declare(*(mail for area in ALL for mail in area.mails))
@@ -125,7 +130,11 @@ def composed(
         visits = AccessLog(session_factory(engine), settings.home)
         stack.callback(visits.close)
         system = _system(settings, databases, engine, clock=clock, channels=channels, visits=visits)
-        opened = [*(system.ports.channels.values() if channels is None else ()), system.ports.reports]
+        opened = [
+            *(system.ports.channels.values() if channels is None else ()),
+            system.ports.reports,
+            system.ports.documents,
+        ]
         for channel in opened:
             if close := getattr(channel, "close", None):  # one that keeps connections open
                 stack.callback(close)
@@ -154,6 +163,8 @@ def _system(
             channels=_channels(settings, sessions, clock) if channels is None else channels,
             reports=_reports(settings, clock),
             sign_in=YouTubeSignIn(),
+            documents=_documents(settings),
+            scanner=_scanner(settings),
         ),
         parts=merged(ALL),
         worker=worker_name(),
@@ -230,6 +241,17 @@ def _reports(settings: Settings, clock: Clock) -> ReportSource | None:
         credentials, now=clock, reporting_url=rights.reporting_url, partner_url=rights.partner_url
     )
     return NamedOwners(source, secrets)
+
+
+def _documents(settings: Settings) -> Keeper:
+    claims = settings.section("claims", ClaimsSettings)
+    limits = Limits(memory=claims.examine_memory_mb * 1024 * 1024, clock=claims.examine_seconds)
+    return Keeper(limits=limits, at_once=claims.examine_at_once or None)
+
+
+def _scanner(settings: Settings) -> Scanner | None:
+    address = settings.section("claims", ClaimsSettings).clamd
+    return Clamd(address) if address else None
 
 
 def _mail(settings: Settings, sessions: sessionmaker[Session]) -> SmtpSettings | None:

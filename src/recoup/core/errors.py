@@ -30,6 +30,26 @@ class Invalid(RecoupError):
     exit_code = 65
 
 
+class BadRequest(Invalid):
+    """As Invalid, where a contract that others wrote down says 400."""
+
+    status = 400
+
+
+class Unsupported(RecoupError):
+    """The content is of a kind that is not taken, or is not what it says it is."""
+
+    status = 415
+    exit_code = 65
+
+
+class TooLarge(RecoupError):
+    """There is more of it than is taken."""
+
+    status = 413
+    exit_code = 65
+
+
 class NotFound(RecoupError):
     """There is nothing under that name, or the caller may not know of it."""
 

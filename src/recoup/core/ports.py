@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 # ---------------------------------------------------------------- stored bytes
@@ -264,4 +265,60 @@ class SignIn(Protocol):
 
     def listen(self, *, port: int) -> AbstractContextManager[ConsentListener]:
         """Open the listener, on a free port where ``port`` is 0; raise Conflict when the port is taken."""
+        ...
+
+
+# ---------------------------------------------------------------- documents that strangers send
+
+
+class Examined(Protocol):
+    """A document after it was read and rewritten: what it is now, and what it came as.
+
+    ``fingerprint`` is a picture's 64-bit difference hash as a signed number; ``facts`` is what its metadata said;
+    ``removed`` names in words what was taken out. Sizes are in bytes, hashes are sha256 in hexadecimal.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - see the class
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def media_type(self) -> str: ...  # noqa: D102
+    @property
+    def size(self) -> int: ...  # noqa: D102
+    @property
+    def sha256(self) -> str: ...  # noqa: D102
+    @property
+    def original_size(self) -> int: ...  # noqa: D102
+    @property
+    def original_sha256(self) -> str: ...  # noqa: D102
+    @property
+    def fingerprint(self) -> int | None: ...  # noqa: D102
+    @property
+    def facts(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def removed(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+class DocumentExaminer(Protocol):
+    """Reads what strangers send, where it can do no harm, and writes it anew."""
+
+    def examine(self, source: Path, *, name: str, declared: str, into: Path) -> Examined:
+        """Read a document strictly and write a clean one to ``into``.
+
+        Raise Unsupported for a kind that is not taken, Invalid for what cannot be read or is not harmless, TooLarge,
+        and Unavailable when too many wait.
+        """
+        ...
+
+    def picture(self, source: Path, *, kind: str, page: int, width: int, into: Path) -> int:
+        """Draw a page (from 1) of a stored document, ``width`` pixels wide, to ``into``; return the bytes written."""
+        ...
+
+
+class Scanner(Protocol):
+    """A virus scanner."""
+
+    def scan(self, body: BinaryIO) -> str | None:
+        """Return the name of what was found in the bytes, or None; raise Unavailable when it does not answer."""
         ...

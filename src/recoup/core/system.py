@@ -13,7 +13,15 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from recoup.core.clock import Clock
 from recoup.core.parts import Parts
-from recoup.core.ports import BlobStore, Channel, OpenStore, ReportSource, SignIn
+from recoup.core.ports import (
+    BlobStore,
+    Channel,
+    DocumentExaminer,
+    OpenStore,
+    ReportSource,
+    Scanner,
+    SignIn,
+)
 from recoup.settings import Settings
 
 
@@ -31,6 +39,10 @@ class Ports:
     """Where reports of rights claims come from; None where no content owner is set up."""
     sign_in: SignIn | None = None
     """How a person signs in there."""
+    documents: DocumentExaminer | None = None
+    """Reads documents that strangers send; None in programs that take none."""
+    scanner: Scanner | None = None
+    """The virus scanner; None where none is set up."""
 
 
 class Alert(Protocol):

@@ -23,10 +23,12 @@ GRANTS = (
     # The journal is append-only for the application.
     "revoke update, delete, truncate on events, seals from {role}",
     # What was set and what was kept stays as it was.
-    "revoke update, delete, truncate on controls, files, message_templates from {role}",
+    "revoke update, delete, truncate on controls, files, withdrawn_files, message_templates from {role}",
     # So does what people did, and nobody is ever removed: their name stands in the journal.
     "revoke update, delete, truncate on access_log from {role}",
     "revoke delete, truncate on people from {role}",
+    # And every move of a claim.
+    "revoke update, delete, truncate on claims_history from {role}",
     "revoke insert, update, delete on alembic_version from {role}",
 )
 

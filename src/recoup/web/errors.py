@@ -99,6 +99,8 @@ def _foreseen(request: Request, error: Exception) -> Response:
     if not isinstance(error, RecoupError):  # pragma: no cover - registered for nothing else
         raise error
     headers = {}
+    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        headers["Connection"] = "close"  # or a sender without an end is listened to for ever
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="recoup"'
     if isinstance(error, Unavailable | TooMany) and error.retry_after is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import AddressValueError, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -36,6 +37,16 @@ HEADERS = {
 TLS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
 
 """Sent with every answer that does not say otherwise itself."""
+
+
+BOUND = "recoup.bound"
+
+
+@dataclass(slots=True)
+class Bound:
+    """How many bytes the body of one request may have."""
+
+    bytes: int
 
 
 class Guard:
@@ -91,7 +102,8 @@ class Guard:
             await refusal(scope, receive, careful)
             return
         try:
-            await self._app(scope, self._bounded(headers, receive), careful)
+            bound = Bound(self._largest_body)
+            await self._app({**scope, BOUND: bound}, _bounded(bound, headers, receive), careful)
         except Exception as error:
             if (
                 started
@@ -115,26 +127,32 @@ class Guard:
     def _is_proxy(self, address: str) -> bool:
         return _is_address(address) and any(ip_address(address) in network for network in self._proxies)
 
-    def _bounded(self, headers: Headers, receive: Receive) -> Receive:
-        """Count what is read of the body, whatever its header says."""
-        announced = headers.get("content-length", "")
-        too_much = announced.isdecimal() and int(announced[:20]) > self._largest_body
-        read = 0
 
-        async def bounded() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if too_much or read > self._largest_body:
-                await _drained(message, receive)
-                raise HTTPException(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                    f"The request is larger than {self._largest_body:,} bytes.",
-                    {"Connection": "close"},
-                )
-            return message
+def allow(request: Request, most: int) -> None:
+    """Let a request's body be up to ``most`` bytes long, because its route takes files; call it before reading."""
+    request.scope[BOUND].bytes = most
 
-        return bounded
+
+def _bounded(bound: Bound, headers: Headers, receive: Receive) -> Receive:
+    """Count what is read of the body, whatever its header says."""
+    announced = headers.get("content-length", "")
+    expected = int(announced[:20]) if announced.isdecimal() else 0
+    read = 0
+
+    async def bounded() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if max(expected, read) > bound.bytes:
+            await drained(message, receive)
+            raise HTTPException(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"The request is larger than {bound.bytes:,} bytes.",
+                {"Connection": "close"},
+            )
+        return message
+
+    return bounded
 
 
 def networks(written: Iterable[str]) -> list[Network]:
@@ -169,7 +187,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-async def _drained(message: Message, receive: Receive) -> None:
+async def drained(message: Message, receive: Receive) -> None:
     """Read on for a while, keeping nothing: a client that still sends would not hear why it is refused."""
     drained = 0
     while message.get("more_body") and drained < DRAINED:

@@ -36,6 +36,7 @@ def download(
         raise Forbidden(problem, fix="Ask for a new one where you found it.")
     with system.sessions.begin() as db:
         file = service.get(db, wanted)
+        service.check_stands(db, file)
     stack = ExitStack()
     body = stack.enter_context(service.open_file(system.ports.files, file))
     return StreamingResponse(

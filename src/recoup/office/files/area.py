@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from recoup.office.files import desk, health
-from recoup.office.files.jobs import SWEEP
+from recoup.office.files import desk, health, service
+from recoup.office.files.jobs import SWEEP, remove_task
 from recoup.office.files.lists import FILES
 from recoup.web.area import Area, MenuItem
 
 AREA = Area(
     name="files",
     jobs=(SWEEP,),
+    tasks={service.REMOVE: remove_task},
     probes=(health.usable,),
     routers=("recoup.office.files.api:router",),
     pages=("recoup.office.files.pages:router",),

@@ -13,6 +13,7 @@ from recoup.web.shown import size
 MOST_HITS = 5
 EVENTS = {
     "files.kept": "{name} was kept.",
+    "files.withdrawn": "{name} was withdrawn: {reason}",
     "files.swept": "The store was swept: {removed} objects without a file were removed.",
 }
 LEADS = {"files/file": "/desk/files/{}"}

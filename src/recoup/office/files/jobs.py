@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from recoup.core.ids import parse_id
 from recoup.core.parts import DefaultSchedule, Job, Missed, Outcome, RunningRun
+from recoup.core.system import System
 from recoup.office.files import service
 
 
@@ -37,3 +39,9 @@ SWEEP = Job(
     run=run_sweep,
     schedule=DefaultSchedule("40 3 * * *", missed=Missed.LATEST),
 )
+
+
+def remove_task(system: System, *, file_id: str) -> None:
+    """Remove the bytes of a file that was withdrawn."""
+    with system.sessions.begin() as db:
+        service.remove_bytes(db, system.ports.files, parse_id(file_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recoup.core.db import Base
@@ -36,3 +36,14 @@ class File(Base):
     created_by: Mapped[str]
     subject: Mapped[str]
     may: Mapped[str]
+
+
+class WithdrawnFile(Base):
+    """A file that nobody gets any more: its bytes are removed, its row says that they were."""
+
+    __tablename__ = "withdrawn_files"
+
+    file_id: Mapped[UUID] = mapped_column(ForeignKey("files.id"), primary_key=True)
+    at: Mapped[datetime]
+    by: Mapped[str]
+    reason: Mapped[str]

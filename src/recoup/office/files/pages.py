@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from recoup.core.errors import Forbidden
 from recoup.core.system import Caller
-from recoup.office.files import rules, service
+from recoup.office.files import queries, rules, service
 from recoup.office.files.lists import FILES
 from recoup.office.files.models import File
 from recoup.office.journal.telling import title_of
@@ -44,6 +44,7 @@ def one(request: Request, db: Db, me: SignedIn, file_id: UUID) -> Response:
         kind=rules.kind_of(file.name, file.media_type),
         belongs_to=title_of(file.subject),
         opens=_opens(me, file),
+        withdrawn=queries.withdrawn(db, file.id),
     )
 
 
@@ -56,6 +57,7 @@ def download(db: Db, system: Running, now: Now, me: SignedIn, file_id: UUID) -> 
             f"You may not open {file.name}: that needs the permission {file.may}.",
             fix="Ask an administrator of this installation.",
         )
+    service.check_stands(db, file)
     secret = service.signing_secret(system.home)
     link = service.link(system.ports.files, secret, file, expires_in=LINK_LIVES, now=now)
     return RedirectResponse(link, HTTPStatus.SEE_OTHER, headers={"Cache-Control": "no-store"})

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session, aliased
 from recoup.core.db import copy_rows
 from recoup.core.keyset import Slice
 from recoup.core.ports import BlobInfo
-from recoup.office.files.models import File
+from recoup.office.files.models import File, WithdrawnFile
 from recoup.web.lists import Wanted
 
 _SEEN = "files_seen_in_store"
+_STANDS = "not exists (select 1 from withdrawn_files w where w.file_id = files.id)"
 SEARCHED = 20_000
 """Names are looked for among so many files, the newest: no index finds a part of a name."""
 
@@ -33,6 +34,16 @@ class Difference:
 def by_id(db: Session, file_id: UUID) -> File | None:
     """Return one file."""
     return db.get(File, file_id)
+
+
+def withdrawn(db: Session, file_id: UUID) -> WithdrawnFile | None:
+    """Return when and why a file was withdrawn, or None while it stands."""
+    return db.get(WithdrawnFile, file_id)
+
+
+def by_ids(db: Session, file_ids: Sequence[UUID]) -> Sequence[File]:
+    """Return files in no order; one that is not there is left out."""
+    return db.scalars(select(File).where(File.id.in_(file_ids))).all()
 
 
 def of_subject(db: Session, subject: str, *, limit: int = 100) -> Sequence[File]:
@@ -53,16 +64,16 @@ def difference(db: Session, seen: Iterable[BlobInfo], *, before: datetime, limit
     db.execute(text(f"analyze {_SEEN}"))
     arguments = {"before": before, "limit": limit}
     missing = text(
-        f"select id from files where created_at < :before and not exists "
+        f"select id from files where created_at < :before and {_STANDS} and not exists "
         f"(select 1 from {_SEEN} s where s.key = files.store_key) order by store_key limit :limit"
     )
     damaged = text(
         f"select files.id from files join {_SEEN} s on s.key = files.store_key "
-        f"where created_at < :before and s.size <> files.size order by store_key limit :limit"
+        f"where created_at < :before and {_STANDS} and s.size <> files.size order by store_key limit :limit"
     )
     orphans = text(
         f"select s.key from {_SEEN} s where s.modified < :before and not exists "
-        f"(select 1 from files where files.store_key = s.key) order by s.key limit :limit"
+        f"(select 1 from files where files.store_key = s.key and {_STANDS}) order by s.key limit :limit"
     )
     found = Difference(
         without_object=db.scalars(missing, arguments).all(),

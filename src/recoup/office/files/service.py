@@ -15,12 +15,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from recoup.core.errors import Misconfigured, NotFound, Unavailable
+from recoup.core.errors import Forbidden, Misconfigured, NotFound, Unavailable
 from recoup.core.ids import new_id
 from recoup.core.ports import BlobStore
 from recoup.core.private import made_once
+from recoup.core.tasks import defer
 from recoup.office.files import queries, rules
-from recoup.office.files.models import File
+from recoup.office.files.models import File, WithdrawnFile
 from recoup.office.journal import service as journal
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 ORPHAN_AGE = timedelta(days=1)
 SECRET_BYTES = 32
+REMOVE = "files.remove"
+"""The task that removes the bytes of a withdrawn file."""
 
 
 def keep(
@@ -90,6 +93,32 @@ def get(db: Session, file_id: UUID) -> File:
     if file is None:
         raise NotFound(f"There is no file {file_id}.")
     return file
+
+
+def withdraw(db: Session, file: File, *, reason: str, actor: str, now: datetime) -> None:
+    """Take a file away in the caller's transaction: from its commit on no link opens it, and its bytes are removed.
+
+    A second time changes nothing. Links that the store itself signed end with the bytes.
+    """
+    if queries.withdrawn(db, file.id) is not None:
+        return
+    db.add(WithdrawnFile(file_id=file.id, at=now, by=actor, reason=reason))
+    journal.record(
+        db, "files.withdrawn", f"files/file/{file.id}", actor=actor, now=now, name=file.name, reason=reason
+    )
+    defer(db, REMOVE, file_id=str(file.id))
+
+
+def remove_bytes(db: Session, store: BlobStore, file_id: UUID) -> None:
+    """Remove the bytes of a file that was withdrawn; again is harmless, and the sweep does it where nobody did."""
+    if queries.withdrawn(db, file_id) is not None:
+        store.delete(get(db, file_id).store_key)
+
+
+def check_stands(db: Session, file: File) -> None:
+    """Raise Forbidden where a file was withdrawn."""
+    if queries.withdrawn(db, file.id) is not None:
+        raise Forbidden(f"{file.name} was withdrawn.", fix="Ask whoever gave you this link.")
 
 
 def open_file(store: BlobStore, file: File) -> AbstractContextManager[BinaryIO]:

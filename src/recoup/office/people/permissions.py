@@ -24,6 +24,7 @@ MAY: Mapping[str, frozenset[Role]] = {
     # their own things: profile, sessions, keys, second factors
     "account.look": _ALL,
     "account.change": _ALL,
+    "claims.own": _ALL - {Role.ADMINISTRATOR},
     # what everybody who works here reads
     "overview.look": _STAFF,
     "jobs.look": _STAFF,
@@ -32,6 +33,7 @@ MAY: Mapping[str, frozenset[Role]] = {
     "owed.look": _STAFF,
     "rights.look": _STAFF,
     "metering.look": _STAFF,
+    "claims.look": _STAFF,
     "health.look": _STAFF,
     # what decides about money, or starts something
     "jobs.run": _DECIDES,
@@ -42,6 +44,7 @@ MAY: Mapping[str, frozenset[Role]] = {
     "rights.settle": _DECIDES,
     "metering.export": _DECIDES,
     "metering.settle": _DECIDES,
+    "claims.decide": _DECIDES,
     # what changes how the house works
     "jobs.change": _RUNS,
     "messages.change": _RUNS,
@@ -49,6 +52,7 @@ MAY: Mapping[str, frozenset[Role]] = {
     "controls.change": _RUNS,
     "people.look": _RUNS,
     "people.change": _RUNS,
+    "claims.import": _RUNS,
     "access.look": _RUNS,
 }
 """Permission to roles, in the order of how much it moves."""

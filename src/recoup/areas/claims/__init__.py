@@ -1,0 +1,1 @@
+"""Insurance claims: filed with documents, reviewed, decided, and everyone told; every decision can be defended."""

@@ -1,0 +1,1 @@
+"""Word documents (.docx): opened within limits, and written anew from the parts that are known to be harmless."""

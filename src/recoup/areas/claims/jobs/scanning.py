@@ -1,0 +1,68 @@
+"""The job that shows held documents to the virus scanner, until it answers."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from recoup.areas.claims.queries import document_rows
+from recoup.areas.claims.service import scanning
+from recoup.areas.claims.service.moves import House
+from recoup.core.errors import Unavailable
+from recoup.core.parts import DefaultSchedule, Job, Missed, Outcome, RunningRun
+from recoup.core.ports import Scanner
+from recoup.office.files import queries as file_rows
+from recoup.office.files import service as files
+
+
+class ScanParams(BaseModel):
+    """Scanning takes no parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def run_scan(run: RunningRun, _params: ScanParams) -> Outcome:
+    """Release what is clean, withdraw what is not, and tell its claimant."""
+    system, scanner = run.system, run.system.ports.scanner
+    with system.sessions.begin() as db:
+        held = [(one.id, one.file_id) for one in document_rows.held(db)]
+    if not held:
+        return Outcome("No document is held.")
+    if scanner is None:
+        return Outcome(
+            f"{len(held)} documents are held for a virus scanner, and none is set up: set claims.clamd.",
+            needs_person=True,
+        )
+    for done, (document_id, file_id) in enumerate(held):
+        run.checkpoint()
+        run.progress(done, len(held), "documents")
+        if file_id is None:
+            continue
+        try:
+            virus = _scanned(run, scanner, file_id)
+        except Unavailable as error:
+            run.count("still held", len(held) - done)
+            return Outcome(f"{error.detail} {len(held) - done} documents stay held.", needs_person=True)
+        house = House(system.settings.mail.sender, system.settings.web.address or "")
+        with run.transaction() as db:
+            scanning.scanned(db, document_id, virus=virus, house_=house, now=system.clock())
+        run.count("infected" if virus else "released")
+    return Outcome(f"{len(held)} documents were looked at.")
+
+
+def _scanned(run: RunningRun, scanner: Scanner, file_id: UUID) -> str | None:
+    with run.system.sessions.begin() as db:
+        (file,) = file_rows.by_ids(db, [file_id])
+    with files.open_file(run.system.ports.files, file) as body:
+        return scanner.scan(body)
+
+
+SCAN = Job(
+    name="claims.scan",
+    title="Documents: virus scanner",
+    help="Show documents that are held to the virus scanner: release what is clean, withdraw what is not.",
+    params=ScanParams,
+    run=run_scan,
+    schedule=DefaultSchedule("*/5 * * * *", missed=Missed.LATEST),
+)

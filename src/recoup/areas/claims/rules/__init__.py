@@ -1,0 +1,1 @@
+"""Decisions of claims: values in, a value out."""

@@ -1,0 +1,177 @@
+"""Documents: kept as they were rewritten, moved from a draft to its claim, released or withdrawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recoup.areas.claims import controls
+from recoup.areas.claims.models import Document, DocumentState
+from recoup.areas.claims.queries import document_rows
+from recoup.core.db import lock
+from recoup.core.errors import Conflict, TooLarge
+from recoup.core.ports import BlobStore, Examined
+from recoup.office.controls import service as house
+from recoup.office.files import service as files
+from recoup.office.journal import service as journal
+
+MAY = "claims.look"
+"""What opening a claim's file needs on the pages of stored files."""
+MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A document that was examined: what it is, and where its rewritten bytes lie until they are kept.
+
+    ``held``: the virus scanner did not answer, so nobody gets it until it does.
+    """
+
+    examined: Examined
+    path: Path
+    held: bool = False
+
+
+def check_count(db: Session, there: int, *, more: int) -> None:
+    """Raise Conflict where a claim would have too many documents."""
+    most = house.value(db, controls.MOST_DOCUMENTS)
+    if there + more > most:
+        raise Conflict(
+            f"A claim has at most {most} documents, and this would be number {most + 1}.",
+            fix="Put pages together into one PDF, or remove a document.",
+        )
+
+
+def check_quota(db: Session, person_id: UUID, *, more: int) -> None:
+    """Raise TooLarge where a person's open claims and drafts would hold too much; two requests at once queue up."""
+    lock(db, f"recoup.claims.quota:{person_id}")
+    most = house.value(db, controls.MOST_MB) * MB
+    if document_rows.bytes_of_person(db, person_id) + more > most:
+        raise TooLarge(
+            f"Documents on open claims and in drafts may take {most // MB} MB together, and this would be more.",
+            fix="Remove a document from a draft, or wait until a claim is decided.",
+        )
+
+
+def keep(
+    db: Session,
+    store: BlobStore,
+    ready: Ready,
+    *,
+    person_id: UUID,
+    claim_id: int | None = None,
+    draft_id: UUID | None = None,
+    actor: str,
+    now: datetime,
+) -> Document:
+    """Keep a document on a claim or in a draft. Its object is written first, so a row never lacks its bytes."""
+    examined = ready.examined
+    with ready.path.open("rb") as body:
+        file = files.keep(
+            db,
+            store,
+            body=body,
+            name=examined.name,
+            media_type=examined.media_type,
+            subject=f"claims/claim/{claim_id}" if claim_id is not None else f"claims/draft/{draft_id}",
+            actor=actor,
+            now=now,
+            may=MAY,
+        )
+    db.flush()
+    document = Document(
+        claim_id=claim_id,
+        draft_id=draft_id,
+        person_id=person_id,
+        file_id=file.id,
+        file_name=file.name,
+        kind=examined.kind,
+        media_type=examined.media_type,
+        size=file.size,
+        original_size=examined.original_size,
+        original_sha256=examined.original_sha256,
+        fingerprint=examined.fingerprint,
+        facts=dict(examined.facts),
+        removed=list(examined.removed),
+        state=DocumentState.HELD if ready.held else DocumentState.KEPT,
+        reason="The virus scanner did not answer yet." if ready.held else "",
+        uploaded_at=now,
+        uploaded_by=actor,
+    )
+    db.add(document)
+    db.flush()
+    return document
+
+
+def adopt(db: Session, draft_id: UUID, claim_id: int) -> list[Document]:
+    """Hang a draft's documents on its claim."""
+    statement = select(Document).where(
+        Document.draft_id == draft_id, Document.state != DocumentState.WITHDRAWN
+    )
+    adopted = list(db.scalars(statement.order_by(Document.id).with_for_update()))
+    for one in adopted:
+        one.draft_id, one.claim_id = None, claim_id
+    return adopted
+
+
+def withdraw(db: Session, document: Document, *, reason: str, actor: str, now: datetime) -> None:
+    """Take a document away: no link opens it any more, and its bytes are removed."""
+    document.state, document.reason = DocumentState.WITHDRAWN, reason
+    _take_file(db, document, reason=reason, actor=actor, now=now)
+    journal.record(
+        db,
+        "claims.document_withdrawn",
+        _subject(document),
+        actor=actor,
+        now=now,
+        document=document.id,
+        name=document.file_name,
+        reason=reason,
+    )
+
+
+def infected(db: Session, document: Document, *, found: str, now: datetime) -> None:
+    """Write down that the scanner found something: the document is never given to anybody."""
+    document.state, document.reason = DocumentState.INFECTED, found
+    _take_file(db, document, reason=f"The virus scanner found {found}.", actor="claims", now=now)
+    journal.record(
+        db,
+        "claims.document_infected",
+        _subject(document),
+        actor="claims",
+        now=now,
+        document=document.id,
+        name=document.file_name,
+        found=found,
+    )
+
+
+def released(db: Session, document: Document, *, now: datetime) -> None:
+    """Write down that the scanner found nothing in a document that was held."""
+    document.state, document.reason = DocumentState.KEPT, ""
+    journal.record(
+        db,
+        "claims.document_released",
+        _subject(document),
+        actor="claims",
+        now=now,
+        document=document.id,
+        name=document.file_name,
+    )
+
+
+def _take_file(db: Session, document: Document, *, reason: str, actor: str, now: datetime) -> None:
+    file = document_rows.file_of(db, document)
+    if file is not None:
+        files.withdraw(db, file, reason=reason, actor=actor, now=now)
+
+
+def _subject(document: Document) -> str:
+    if document.claim_id is not None:
+        return f"claims/claim/{document.claim_id}"
+    return f"claims/draft/{document.draft_id}"

@@ -1,0 +1,122 @@
+"""Flags: raised when a claim is looked at, resolved by a person with a note."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from recoup.areas.claims import controls
+from recoup.areas.claims.models import Claim, Document, Finding, Flag
+from recoup.areas.claims.queries import claim_rows, document_rows, flag_rows, policy_rows
+from recoup.areas.claims.rules import flags as rules
+from recoup.areas.claims.service import moves
+from recoup.areas.claims.service.moves import By
+from recoup.core.errors import Conflict, Invalid, NotFound
+from recoup.core.money import Money
+from recoup.office.controls import service as house
+from recoup.office.journal import service as journal
+
+
+def look(db: Session, claim_id: int, *, now: datetime) -> int:
+    """Look at a claim and raise what flags there are to raise; return how many are new.
+
+    Looking again raises nothing twice, and brings none back that somebody resolved.
+    """
+    claim = claim_rows.by_id(db, claim_id, for_update=True)
+    if claim is None or claim.is_history:
+        return 0
+    policy = policy_rows.of_id(db, claim.policy_id) if claim.policy_id is not None else None
+    facts = rules.Facts(
+        amount=Money(claim.claim_minor, claim.currency),
+        incident=claim.incident_date,
+        filed_at=claim.created_at,
+        policy_start=policy.start_date if policy else None,
+        earlier=claim_rows.filed_since(db, claim.person_id, claim, days=rules.VELOCITY_DAYS),
+        usual=flag_rows.usual(db, claim),
+        documents=[_seen(db, one) for one in document_rows.of_claim(db, claim.id)],
+    )
+    found = rules.raised(
+        facts, large=house.value(db, controls.LARGE), many=house.value(db, controls.VELOCITY)
+    )
+    new = 0
+    for one in found:
+        values = {
+            "claim_id": claim.id,
+            "person_id": claim.person_id,
+            "kind": one.kind,
+            "about": one.about,
+            "reason": one.reason,
+            "details": dict(one.details),
+            "created_at": now,
+            "resolved_by": "",
+            "note": "",
+        }
+        added = insert(Flag).values(values).on_conflict_do_nothing().returning(Flag.id)
+        new += db.execute(added).one_or_none() is not None
+    _count(db, claim)
+    if new:
+        journal.record(
+            db,
+            "claims.flagged",
+            f"claims/claim/{claim.id}",
+            actor="claims",
+            now=now,
+            number=claim.claim_number,
+            flags=sorted({str(one.kind) for one in found}),
+        )
+    return new
+
+
+def resolve(
+    db: Session, claim_id: int, flag_id: int, finding: Finding, *, note: str, by: By, now: datetime
+) -> Flag:
+    """Say of a flag whether it was right, with a note; raise Conflict where somebody said so already."""
+    claim = moves.locked(db, claim_id)
+    moves.not_ones_own(claim, by)
+    flag = flag_rows.one(db, claim_id, flag_id)
+    if flag is None:
+        raise NotFound(f"There is no flag {flag_id} on this claim.")
+    if flag.resolved_at is not None:
+        raise Conflict(f"{flag.resolved_by} looked at this flag already.")
+    if not note:
+        raise Invalid("A flag is resolved with a note on what you found.")
+    flag.finding, flag.note, flag.resolved_at, flag.resolved_by = finding, note, now, by.actor
+    db.flush()
+    _count(db, claim)
+    journal.record(
+        db,
+        "claims.flag_resolved",
+        f"claims/claim/{claim.id}",
+        actor=by.actor,
+        now=now,
+        number=claim.claim_number,
+        flag=flag.kind,
+        finding=str(finding),
+        note=note,
+    )
+    db.flush()
+    return flag
+
+
+def _seen(db: Session, document: Document) -> rules.Seen:
+    near = (
+        document_rows.near_pictures(db, document, most_bits=rules.NEAR_BITS)
+        if document.fingerprint is not None
+        else []
+    )
+    return rules.Seen(
+        id=document.id,
+        name=document.file_name,
+        facts=document.facts,
+        same=[one.claim_number for one in document_rows.same_bytes(db, document)],
+        near=list(dict.fromkeys(one.claim_number for one in near)),
+    )
+
+
+def _count(db: Session, claim: Claim) -> None:
+    still_open = select(func.count()).where(Flag.claim_id == claim.id, Flag.resolved_at.is_(None))
+    claim.open_flags = db.execute(still_open).scalar_one()
+    db.flush()
