@@ -15,11 +15,11 @@ from random import Random
 from typing import Any, Self
 from urllib.parse import unquote
 
-import psycopg
 import pytest
 
 from conftest import TEMPLATE
 from faults.foreman import Foreman, House, Order, as_a_crontab_does, composed
+from faults.put_back import PutBack
 from faults.rights_worker import JOB
 from recoup.sandbox.youtube import YouTubeStandIn
 from recoup.sandbox.youtube_reports import OWNER, Dress
@@ -99,7 +99,7 @@ class Scenario:
     def __init__(self, cluster: Cluster, folder: Path, *, template: str) -> None:
         self.cluster, self.folder, self._stack, self._trials = cluster, folder, ExitStack(), 0
         self.database = cluster.create_database(template)
-        self._server = self._connected()
+        self.put_back = PutBack(cluster, self.database.name)
         self.youtube = self._stack.enter_context(YouTubeStandIn(clock=lambda: LATER, token_life=400 * ONE))
         for number in range(2):
             self.youtube.publish(DAY + number * ONE, claims(day=number), created=made_at(DAY + number * ONE))
@@ -111,7 +111,7 @@ class Scenario:
         self.youtube.publish(DAY, claims(day=0, salt="backfill "), created=next(made))
         self.youtube.publish(DAY + 2 * ONE, claims(day=2), created=next(made), dress=Dress.PLAIN)
         self.youtube.publish(DAY + 3 * ONE, claims(day=3), created=next(made))
-        self._keep_a_copy()
+        self.put_back.remember()
         shutil.copytree(self._first, folder / "warm")
         self.syncer = Foreman(SCRIPT, self.house(folder / "warm", NOW))
         self._stack.callback(self.syncer.close)
@@ -127,14 +127,14 @@ class Scenario:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.close()
+        self.put_back.close()
         self._stack.close()
 
     @contextmanager
     def trial(self) -> Iterator[Trial]:
         """Open a house that is as it was at first, and so is its database."""
         self._trials += 1
-        self._server.execute(self._put_back)
+        self.put_back.back()
         home = self.folder / f"trial-{self._trials}"
         shutil.copytree(self._first, home)
         yield Trial(self, home)
@@ -142,11 +142,7 @@ class Scenario:
 
     def after(self) -> After:
         """Return everything that counts."""
-        return After(**{name: self._server.execute(query).fetchall() for name, query in QUERIES.items()})
-
-    def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        """Ask the database."""
-        return self._server.execute(statement).fetchall()
+        return After(**{name: self.put_back.rows(query) for name, query in QUERIES.items()})
 
     def house(self, home: Path, now: datetime) -> House:
         """Return a house in a folder, made where it is missing."""
@@ -162,34 +158,6 @@ class Scenario:
             "RECOUP_RIGHTS_RECIPIENTS": ",".join(RECIPIENTS),
         }
         return House(str(home), environ, self.database.owner_url, self.database.app_url, now.isoformat())
-
-    def server_came_back(self) -> None:
-        """Connect again after the server was killed and started."""
-        self._server.close()
-        self._server = self._connected()
-
-    def leave_elsewhere(self) -> None:
-        """Let killed processes have run on another machine, so that only their leases tell, and let those be over."""
-        for table in ("runs", "deliveries"):
-            self._server.execute(
-                f"update {table} set worker = 'elsewhere', lease_until = now() - interval '1 second' "
-                "where lease_until is not null"
-            )
-
-    def _keep_a_copy(self) -> None:
-        named = self._server.execute("select tablename from pg_tables where schemaname = 'public'")
-        tables = [f'"{name}"' for (name,) in named]
-        self._server.execute("create schema at_first")
-        for table in tables:
-            self._server.execute(f"create table at_first.{table} as table public.{table}")
-        deleted = [f"delete from public.{table}" for table in tables]
-        copied = [
-            f"insert into public.{table} overriding system value table at_first.{table}" for table in tables
-        ]
-        self._put_back: Any = "; ".join(["set session_replication_role = replica", *deleted, *copied])
-
-    def _connected(self) -> psycopg.Connection:
-        return self.cluster.postgres.ensure_running().connect(self.database.name)
 
 
 @dataclass(frozen=True)
@@ -219,14 +187,14 @@ class Trial:
         found = [str(path.relative_to(self.home)) for path in (rights / "work").iterdir()]
         found += [str(path.relative_to(self.home)) for path in rights.rglob("*.part")]
         newest = "select id from rights_reports where state = 'taken' order by day desc limit 1"
-        ((head,),) = self.scenario.rows(newest)
+        ((head,),) = self.scenario.put_back.rows(newest)
         prints = rights / "fingerprints"
         return found + [one.name for one in prints.glob("*") if not one.name.startswith(str(head))]
 
     def problems(self, *, elsewhere: bool) -> Iterator[str]:
         """Sync once more in a new process, as usual, and yield what is not as if nothing had happened."""
         if elsewhere:
-            self.scenario.leave_elsewhere()
+            self.scenario.put_back.leave_elsewhere()
         outcome = self.run(0, now=LATER, sweeps=elsewhere)
         if outcome.get("state") != "succeeded":
             yield f"the run after it: {outcome}"
@@ -243,11 +211,13 @@ class Trial:
         yield from self._mails()
         if left := self.left_over():
             yield f"left over: {left}"
-        if running := self.scenario.rows("select id, state from runs where state in ('running', 'queued')"):
+        if running := self.scenario.put_back.rows(
+            "select id, state from runs where state in ('running', 'queued')"
+        ):
             yield f"runs: {running}"
         gone = [
             key
-            for (key,) in self.scenario.rows("select store_key from files")
+            for (key,) in self.scenario.put_back.rows("select store_key from files")
             if not any(self.home.rglob(Path(key).name))
         ]
         if gone:
@@ -259,7 +229,9 @@ class Trial:
             yield f"planned several times: {several}"
         mails = (self.home / "var" / "mail").glob("*.eml")
         there = {unquote(path.name.removesuffix(".eml")) for path in mails}
-        for key, state in self.scenario.rows("select key, state from deliveries where key like 'rights:%'"):
+        for key, state in self.scenario.put_back.rows(
+            "select key, state from deliveries where key like 'rights:%'"
+        ):
             if key not in there or state != "accepted":
                 yield f"{key} is {state}, and is {'' if key in there else 'not '}there"
 

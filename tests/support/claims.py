@@ -17,6 +17,7 @@ from PIL import Image
 
 from recoup.areas.claims.models import Claim, Policy, PolicyKind, PolicyStatus
 from recoup.areas.claims.service import flagging
+from recoup.areas.claims.service.moves import House
 from recoup.core.system import Caller, Presented, System
 from recoup.office.people import permissions
 from recoup.office.people import queries as people_rows
@@ -182,7 +183,7 @@ def file_claim(
 def looked_at(system: System, claim_id: int) -> None:
     """Look at a claim as the worker does after it was filed."""
     with system.sessions.begin() as db:
-        flagging.look(db, claim_id, now=system.clock())
+        flagging.look(db, claim_id, house_=House("claims@example.com", ""), now=system.clock())
 
 
 def stored(system: System, claim_id: int) -> Claim:

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
+from starlette.routing import BaseRoute
 
 from recoup.core.system import System
-from recoup.web import errors, health, pages, static_files, visits
+from recoup.web import errors, health, pages, routing, static_files, visits
 from recoup.web.area import Area, opened
 from recoup.web.auth import signed_in
 from recoup.web.guard import LOOPBACK_HOSTS, Guard, networks
@@ -25,15 +26,31 @@ Tags = Sequence[Mapping[str, str]]
 """What the groups of routes are called, and for."""
 
 
+class Api(FastAPI):
+    """The API: its routes one by one for whoever describes them, and indexed for whoever asks."""
+
+    plain: list[BaseRoute] | None = None
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes one by one."""
+        return self.router.routes if self.plain is None else self.plain
+
+    def index(self) -> None:
+        """Find routes by the beginning of their path from now on; none may be added afterwards."""
+        self.plain = list(self.router.routes)
+        self.router.routes[:] = routing.indexed(self.plain)
+
+
 def described(
     areas: Sequence[Area],
     *,
     tags: Tags = (),
     ready: Sequence[Checks] = (),
     detail: Sequence[Checks] = (),
-) -> FastAPI:
+) -> Api:
     """Return the API without a system behind it: enough to describe it."""
-    api = FastAPI(
+    api = Api(
         title="Recoup",
         version=version("recoup"),
         summary="One server for everything a company is owed.",
@@ -77,6 +94,7 @@ def create_app(
     api.state.ending = threading.Event()
     api.state.templates = pages.environment(areas)
     api.include_router(static_files.router)
+    api.index()
     settings = system.settings
     api.add_middleware(
         Guard,

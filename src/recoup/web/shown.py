@@ -14,11 +14,11 @@ from recoup.core.clock import to_text
 from recoup.core.money import Money
 
 TONES = {
-    "ok": "succeeded accepted taken active settled run ended ok delivered on added ACTIVE",
-    "calm": "running queued planned leased handing waiting open opened sealed changed found kept",
-    "warn": "held late parked caught_up warn paused due stopped gone PENDING",
-    "odd": "unknown carried restamped",
-    "bad": "failed refused rejected expired duplicate quarantined lapsed missed fail disabled revoked",
+    "ok": "succeeded accepted taken active settled run ended ok delivered on added approved ACTIVE",
+    "calm": "running queued planned leased handing waiting open opened sealed changed found kept pending asked",
+    "warn": "held late parked caught_up warn paused due stopped gone under_review PENDING",
+    "odd": "unknown carried restamped completed second_person",
+    "bad": "failed refused rejected expired duplicate quarantined lapsed missed fail disabled revoked overdue",
     "dull": "superseded INACTIVE cancelled skipped dismissed none off over empty",
 }
 TONE = {state: tone for tone, states in TONES.items() for state in states.split()}

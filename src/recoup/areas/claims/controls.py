@@ -13,6 +13,7 @@ from recoup.areas.claims.rules.statuses import ServiceLevels
 from recoup.core.errors import Invalid
 from recoup.office.controls import service as house
 from recoup.office.controls.rules import Control
+from recoup.office.controls.service import Held
 
 
 def _colour(typed: str) -> None:
@@ -127,7 +128,14 @@ CONTROLS = (
 )
 
 
+SERVICE_LEVELS = (PENDING_DAYS, REVIEW_DAYS, PAYMENT_DAYS, APPEAL_DAYS)
+
+
 def service_levels(db: Session) -> ServiceLevels:
     """Return how long a claim may stand in each status."""
-    days = [house.value(db, one) for one in (PENDING_DAYS, REVIEW_DAYS, PAYMENT_DAYS, APPEAL_DAYS)]
-    return ServiceLevels(*(timedelta(days=one) for one in days))
+    return levels_of(house.values(db, *SERVICE_LEVELS))
+
+
+def levels_of(held: Held) -> ServiceLevels:
+    """Return the same of controls that were read already."""
+    return ServiceLevels(*(timedelta(days=held.value(one)) for one in SERVICE_LEVELS))

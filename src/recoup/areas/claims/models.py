@@ -16,6 +16,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from recoup.core.db import Base
 
+OPEN = "status in ('pending', 'under_review')"
+DECIDED = "status in ('approved', 'rejected') and reason_code <> 'withdrawn'"
+"""A move that decided a claim; a claim that its claimant withdrew was not decided."""
 CENTS = "char_length(currency) = 3 and currency = upper(currency)"
 
 
@@ -169,32 +172,75 @@ class Claim(Base):
         CheckConstraint("length(description) between 1 and 10000", name="description_length"),
         CheckConstraint("version >= 1", name="version"),
         CheckConstraint("open_flags >= 0", name="open_flags"),
+        CheckConstraint(f"due_at is not null or not ({OPEN})", name="open_is_due"),
         Index("ix_claims_person_id_id", "person_id", "id"),
         Index("ix_claims_policy_id", "policy_id"),
         # The desk: what is open, by age, by amount, by what somebody should look at, by when it is due.
-        Index("ix_claims_open_id", "id", postgresql_where=text("status in ('pending', 'under_review')")),
-        Index(
-            "ix_claims_open_amount",
-            "claim_minor",
-            "id",
-            postgresql_where=text("status in ('pending', 'under_review')"),
-        ),
+        Index("ix_claims_open_id", "id", postgresql_where=text(OPEN)),
+        Index("ix_claims_open_amount", "claim_minor", "id", postgresql_where=text(OPEN)),
+        # What hangs on these three is summed without a look at the rows themselves. Row security looks at person_id,
+        # so without it there they could not be.
         Index(
             "ix_claims_open_due",
             "due_at",
             "id",
-            postgresql_where=text("status in ('pending', 'under_review')"),
+            postgresql_where=text(OPEN),
+            postgresql_include=[
+                "claim_minor",
+                "currency",
+                "open_flags",
+                "status",
+                "created_at",
+                "claim_type",
+                "assignee_id",
+                "person_id",
+            ],
         ),
         Index(
-            "ix_claims_open_flags",
-            "open_flags",
+            "ix_claims_created_at",
+            "created_at",
             "id",
-            postgresql_where=text("status in ('pending', 'under_review')"),
+            postgresql_include=["claim_type", "currency", "claim_minor", "is_history", "person_id"],
         ),
-        Index("ix_claims_assignee_id", "assignee_id", "id", postgresql_where=text("assignee_id is not null")),
+        Index(
+            "ix_claims_decided_at",
+            "decided_at",
+            "id",
+            postgresql_where=text("decided_at is not null"),
+            postgresql_include=[
+                "created_at",
+                "claim_type",
+                "currency",
+                "claim_minor",
+                "approved_minor",
+                "status",
+                "reason_code",
+                "is_history",
+                "person_id",
+            ],
+        ),
+        Index("ix_claims_open_flags", "open_flags", "id", postgresql_where=text(OPEN)),
+        Index(
+            "ix_claims_open_asked",
+            "asked_at",
+            "id",
+            postgresql_where=text(f"asked_at is not null and {OPEN}"),
+        ),
+        Index("ix_claims_not_looked_at", "id", postgresql_where=text("looked_at is null and not is_history")),
+        Index("ix_claims_imported", "created_at", "id", postgresql_where=text("is_history")),
+        Index("ix_claims_open_assignee_id", "assignee_id", "id", postgresql_where=text(OPEN)),
         Index("ix_claims_status_id", "status", "id"),
         Index("ix_claims_amount_id", "claim_minor", "id"),
-        Index("ix_claims_decided_at", "decided_at", "id"),
+        # What people search by; these operators, and not LIKE, may look into an index under row security.
+        Index(
+            "ix_claims_policy_number",
+            "policy_number",
+            "id",
+            postgresql_ops={"policy_number": "text_pattern_ops"},
+        ),
+        Index(
+            "ix_claims_person_name", "person_name", "id", postgresql_ops={"person_name": "text_pattern_ops"}
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=False), primary_key=True)
@@ -222,6 +268,8 @@ class Claim(Base):
     status_since: Mapped[datetime]
     due_at: Mapped[datetime | None]
     decided_at: Mapped[datetime | None]
+    looked_at: Mapped[datetime | None]
+    """When its mail was planned and its flags were raised; None while that is still to be done."""
     asked_at: Mapped[datetime | None]
     """Since when the claimant was asked for something that has not come."""
     # What a first notice of loss may also say.
@@ -304,7 +352,13 @@ class History(Base):
     __table_args__ = (
         Index("ix_claims_history_claim_id", "claim_id", "id"),
         Index("ix_claims_history_person_id", "person_id"),
-        Index("ix_claims_history_actor_at", "actor", "at"),
+        Index(
+            "ix_claims_history_decided",
+            "actor",
+            "at",
+            postgresql_where=text(DECIDED),
+            postgresql_include=["status", "claim_id", "person_id"],
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=False), primary_key=True)

@@ -1,4 +1,4 @@
-"""Claims: policies, claims with their documents and history, decisions, payments, flags, drafts; files that were withdrawn; row security."""
+"""Claims: policies, claims and all that hangs on them; files that were withdrawn; row security."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
+# In brackets, Postgres asks once for each statement, not for each row, and no longer takes staff for a few rows: of a
+# million claims a sum is then twice as fast, and the queue is read in the order of its indexes.
 ROLE = "current_setting('recoup.role', true)"
-PERSON = "nullif(current_setting('recoup.person', true), '')::uuid"
-STAFF = f"{ROLE} in ('system', 'administrator', 'reviewer', 'analyst')"
+PERSON = "(select nullif(current_setting('recoup.person', true), '')::uuid)"
+STAFF = f"(select {ROLE} in ('system', 'administrator', 'reviewer', 'analyst'))"
+OPEN = sa.text("status in ('pending', 'under_review')")
 
 OWNED = (
     "claims_policies",
@@ -124,6 +127,7 @@ def upgrade() -> None:
         sa.Column("status_since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("loss_time", sa.Time(), nullable=True),
         sa.Column("loss_location", sa.Text(), nullable=False),
@@ -161,6 +165,10 @@ def upgrade() -> None:
             "length(description) between 1 and 10000", name=op.f("ck_claims_description_length")
         ),
         sa.CheckConstraint("open_flags >= 0", name=op.f("ck_claims_open_flags")),
+        sa.CheckConstraint(
+            "due_at is not null or not (status in ('pending', 'under_review'))",
+            name=op.f("ck_claims_open_is_due"),
+        ),
         sa.CheckConstraint("version >= 1", name=op.f("ck_claims_version")),
         sa.ForeignKeyConstraint(["assignee_id"], ["people.id"], name=op.f("fk_claims_assignee_id_people")),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_claims_person_id_people")),
@@ -170,42 +178,115 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_claims")),
         sa.UniqueConstraint("claim_number", name=op.f("uq_claims_claim_number")),
     )
+    op.create_index(
+        "ix_claims_open_asked",
+        "claims",
+        ["asked_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("asked_at is not null and status in ('pending', 'under_review')"),
+    )
+    op.create_index(
+        "ix_claims_not_looked_at",
+        "claims",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("looked_at is null and not is_history"),
+    )
+    op.create_index(
+        "ix_claims_imported",
+        "claims",
+        ["created_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("is_history"),
+    )
+    # What is decided has a reviewer and waits for nothing, so that of what is open Postgres would expect next to none.
+    op.execute(
+        "create statistics claims_standing (mcv, dependencies) on status, assignee_id, asked_at from claims"
+    )
     op.create_index("ix_claims_amount_id", "claims", ["claim_minor", "id"], unique=False)
     op.create_index(
-        "ix_claims_assignee_id",
+        "ix_claims_open_assignee_id",
         "claims",
         ["assignee_id", "id"],
         unique=False,
-        postgresql_where=sa.text("assignee_id is not null"),
+        postgresql_where=OPEN,
     )
-    op.create_index("ix_claims_decided_at", "claims", ["decided_at", "id"], unique=False)
+    op.create_index(
+        "ix_claims_created_at",
+        "claims",
+        ["created_at", "id"],
+        unique=False,
+        postgresql_include=["claim_type", "currency", "claim_minor", "is_history", "person_id"],
+    )
+    op.create_index(
+        "ix_claims_decided_at",
+        "claims",
+        ["decided_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("decided_at is not null"),
+        postgresql_include=[
+            "created_at",
+            "claim_type",
+            "currency",
+            "claim_minor",
+            "approved_minor",
+            "status",
+            "reason_code",
+            "is_history",
+            "person_id",
+        ],
+    )
+    op.create_index(
+        "ix_claims_policy_number",
+        "claims",
+        ["policy_number", "id"],
+        unique=False,
+        postgresql_ops={"policy_number": "text_pattern_ops"},
+    )
+    op.create_index(
+        "ix_claims_person_name",
+        "claims",
+        ["person_name", "id"],
+        unique=False,
+        postgresql_ops={"person_name": "text_pattern_ops"},
+    )
     op.create_index(
         "ix_claims_open_amount",
         "claims",
         ["claim_minor", "id"],
         unique=False,
-        postgresql_where=sa.text("status in ('pending', 'under_review')"),
+        postgresql_where=OPEN,
     )
     op.create_index(
         "ix_claims_open_due",
         "claims",
         ["due_at", "id"],
         unique=False,
-        postgresql_where=sa.text("status in ('pending', 'under_review')"),
+        postgresql_where=OPEN,
+        postgresql_include=[
+            "claim_minor",
+            "currency",
+            "open_flags",
+            "status",
+            "created_at",
+            "claim_type",
+            "assignee_id",
+            "person_id",
+        ],
     )
     op.create_index(
         "ix_claims_open_flags",
         "claims",
         ["open_flags", "id"],
         unique=False,
-        postgresql_where=sa.text("status in ('pending', 'under_review')"),
+        postgresql_where=OPEN,
     )
     op.create_index(
         "ix_claims_open_id",
         "claims",
         ["id"],
         unique=False,
-        postgresql_where=sa.text("status in ('pending', 'under_review')"),
+        postgresql_where=OPEN,
     )
     op.create_index("ix_claims_person_id_id", "claims", ["person_id", "id"], unique=False)
     op.create_index("ix_claims_policy_id", "claims", ["policy_id"], unique=False)
@@ -217,9 +298,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["file_id"], ["files.id"], name=op.f("fk_withdrawn_files_file_id_files")
-        ),
+        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_withdrawn_files_file_id_files")),
         sa.PrimaryKeyConstraint("file_id", name=op.f("pk_withdrawn_files")),
     )
     _secure()
@@ -370,7 +449,14 @@ def _what_hangs_on_claims() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_claims_history")),
     )
-    op.create_index("ix_claims_history_actor_at", "claims_history", ["actor", "at"], unique=False)
+    op.create_index(
+        "ix_claims_history_decided",
+        "claims_history",
+        ["actor", "at"],
+        unique=False,
+        postgresql_where=sa.text("status in ('approved', 'rejected') and reason_code <> 'withdrawn'"),
+        postgresql_include=["status", "claim_id", "person_id"],
+    )
     op.create_index("ix_claims_history_claim_id", "claims_history", ["claim_id", "id"], unique=False)
     op.create_index("ix_claims_history_person_id", "claims_history", ["person_id"], unique=False)
     op.create_table(

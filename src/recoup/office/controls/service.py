@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -27,6 +30,29 @@ def value(db: Session, control: Control[T], *, sealer: Sealer | None = None) -> 
     if error := rules.problem_with(control, version.value):
         raise Misconfigured(f"{error.detail} It was set to that as version {version.version}.", fix=error.fix)
     return rules.checked(control, rules.opened(control, version.value, sealer=sealer))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What several controls are set to, read at once."""
+
+    versions: Mapping[str, ControlVersion]
+
+    def value(self, control: Control[T]) -> T:
+        """Return one of them as ``service.value`` does; it has to be one that was asked for, and no secret."""
+        version = self.versions.get(control.name)
+        if version is None:
+            return rules.checked(control, control.default)
+        if error := rules.problem_with(control, version.value):
+            raise Misconfigured(
+                f"{error.detail} It was set to that as version {version.version}.", fix=error.fix
+            )
+        return rules.checked(control, rules.opened(control, version.value, sealer=None))
+
+
+def values(db: Session, *controls: Control[Any]) -> Held:
+    """Read several controls with one question."""
+    return Held(queries.current(db, [one.name for one in controls]))
 
 
 def change(

@@ -7,6 +7,8 @@ import "htmx-ext-sse";
 import "@tabler/core/dist/js/tabler.esm.js";
 import { drawIn, redrawAll } from "./charts.js";
 import "./passkeys.js";
+import "./uploads.js";
+import "./drafts.js";
 
 const on = (type, selector, work) =>
   document.addEventListener(type, (event) => {

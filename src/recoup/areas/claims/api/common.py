@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlencode
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import Header, Path, Query
@@ -60,12 +61,13 @@ def version_of(if_match: str | None, version: int | None) -> int | None:
     return int(text)
 
 
-def person_of(me: Caller) -> None:
-    """Raise Forbidden where a key asks that is nobody's: it has no policies and no claims."""
+def person_of(me: Caller) -> UUID:
+    """Return who is asking; raise Forbidden where a key asks that is nobody's: it has no policies and no claims."""
     if me.person is None:
         raise Forbidden(
             "This key belongs to no person, so it has no claims.", fix="Use a person's own key or token."
         )
+    return me.person
 
 
 def shown(

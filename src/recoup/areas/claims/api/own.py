@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from recoup.areas.claims import controls, receiving
+from recoup.areas.claims import receiving
 from recoup.areas.claims.api.common import (
     After,
     ClaimId,
@@ -42,7 +42,6 @@ from recoup.areas.claims.service import claimant, filing, notes
 from recoup.areas.claims.service.filing import Key
 from recoup.core.errors import BadRequest, Conflict, Invalid, NotFound
 from recoup.core.system import Caller
-from recoup.office.controls import service as house
 from recoup.web import exact, uploads
 from recoup.web.auth import Actor, SignedIn, may, permit
 from recoup.web.deps import Db, Now, Running
@@ -124,44 +123,31 @@ def file_claim(
     ] = None,
 ) -> Response:
     """File a claim: it stands with all its documents, or not at all."""
-    person_of(me)
-    policy_id = _policy_id(sent)
-    key = _key(idempotency_key, sent)
-    if key is not None and me.person and (known := filing.filed_before(db, me.person, key)) is not None:
-        claim = _own(db, known, me)
-        return exact.answer(shown(db, system, [claim], for_staff=False, now=now)[0])
-    if me.person is None:  # told above
-        raise NotFound("User policy not found.")
-    policy = filing.policy_for(db, policy_id, me.person)
-    loss = losses.checked(sent.fields, currency=policy.currency)
-    today = today_of(me, now)
-    filing.check_cover(policy, loss, today=today)
+    person = person_of(me)
+    policy_id, key = _policy_id(sent), _key(idempotency_key, sent)
+    losses.look(sent.fields)
     if not sent.files:
         raise BadRequest("At least one document is required.", fix="Send it as files.")
-    most = house.value(db, controls.MOST_DOCUMENTS)
-    if len(sent.files) > most:
-        raise Conflict(f"A claim has at most {most} documents, and these are {len(sent.files)}.")
-    db.rollback()  # no transaction is open while documents are read
+    # No transaction is open while documents are read.
     ready = receiving.examined(system, sent.files, sent.folder, actor=actor, now=now)
-    policy = filing.policy_for(db, policy_id, me.person)
-    if key is not None and (known := filing.filed_before(db, me.person, key)) is not None:
-        claim = _own(db, known, me)
-    else:
-        about = house_of(system)
-        claim = filing.file(
-            db,
-            system.ports.files,
-            policy,
-            loss,
-            ready=ready,
-            key=key,
-            today=today,
-            actor=actor,
-            sender=about.sender,
-            portal=about.portal,
-            now=now,
-        )
-    return exact.answer(shown(db, system, [claim], for_staff=False, now=now)[0])
+    if key is not None and (known := filing.filed_before(db, person, key)) is not None:
+        return exact.answer(shown(db, system, [visible(db, known, me)], for_staff=False, now=now)[0])
+    policy = filing.policy_for(db, policy_id, person)
+    filed = filing.file(
+        db,
+        system.ports.files,
+        policy,
+        losses.checked(sent.fields, currency=policy.currency),
+        ready=ready,
+        key=key,
+        today=today_of(me, now),
+        actor=actor,
+        now=now,
+    )
+    urls = links(db, system, filed.documents, now=now)
+    return exact.answer(
+        ClaimShown.of(filed.claim, documents=filed.documents, urls=urls, history=filed.history, flags=())
+    )
 
 
 @router.get("/claims", summary="The caller's claims, the newest first", response_model=list[ClaimShown])
@@ -239,7 +225,7 @@ def add_document(
     claim = claimant.own(db, claim_id, by(me))
     if len(sent.files) != 1 or sent.fields:
         raise Invalid("This takes one document.", fix="Send it as files.")
-    notes.check_asked(claim)
+    notes.check_asked(db, claim, now=now)
     db.rollback()  # no transaction is open while documents are read
     (ready,) = receiving.examined(system, sent.files, sent.folder, actor=actor, now=now)
     claim = claimant.own(db, claim_id, by(me))
@@ -312,13 +298,6 @@ def visible(db: Db, claim_id: int, me: Caller, *, for_update: bool = False) -> C
     if owner is None and not me.may("claims.look"):
         raise NotFound(f"There is no claim {claim_id}.")
     claim = claim_rows.by_id(db, claim_id, owner=owner, for_update=for_update)
-    if claim is None:
-        raise NotFound(f"There is no claim {claim_id}.")
-    return claim
-
-
-def _own(db: Db, claim_id: int, me: Caller) -> Claim:
-    claim = claim_rows.by_id(db, claim_id, owner=me.person)
     if claim is None:
         raise NotFound(f"There is no claim {claim_id}.")
     return claim

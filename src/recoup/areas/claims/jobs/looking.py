@@ -1,12 +1,14 @@
-"""What is looked at after a claim was filed."""
+"""What is done about a claim after it was filed."""
 
 from __future__ import annotations
 
 from recoup.areas.claims.service import flagging
+from recoup.areas.claims.service.moves import House
 from recoup.core.system import System
 
 
 def look_task(system: System, *, claim_id: str) -> None:
-    """Raise a claim's flags."""
+    """Tell the claimant, and raise the claim's flags."""
+    house = House(system.settings.mail.sender, system.settings.web.address or "")
     with system.sessions.begin() as db:
-        flagging.look(db, int(claim_id), now=system.clock())
+        flagging.look(db, int(claim_id), house_=house, now=system.clock())

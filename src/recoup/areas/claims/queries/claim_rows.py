@@ -103,6 +103,14 @@ def open_payment(db: Session, claim_id: int) -> Payment | None:
     return db.scalars(statement).one_or_none()
 
 
+def unpaid(db: Session, claim_ids: Sequence[int]) -> set[int]:
+    """Return which of these claims have a payment that is neither paid nor void."""
+    statement = select(Payment.claim_id).where(
+        Payment.claim_id.in_(claim_ids), Payment.state == PaymentState.OPEN
+    )
+    return set(db.scalars(statement))
+
+
 def filed_since(db: Session, person_id: UUID, claim: Claim, *, days: int) -> int:
     """Return how many claims a person filed within so many days before a claim, the claim not counted."""
     since = claim.created_at - func.make_interval(0, 0, 0, days)

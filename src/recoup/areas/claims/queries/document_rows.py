@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -58,6 +59,14 @@ def one(
     if for_update:
         statement = statement.with_for_update().execution_options(populate_existing=True)
     return db.scalars(statement).one_or_none()
+
+
+def is_followed(db: Session, claim: Claim, *, since: datetime) -> bool:
+    """Say whether a document was added to a claim after it was filed, and since an instant."""
+    statement = select(Document.id).where(
+        Document.claim_id == claim.id, Document.uploaded_at > claim.created_at, Document.uploaded_at >= since
+    )
+    return db.execute(statement.limit(1)).first() is not None
 
 
 def by_id(db: Session, document_id: int, *, for_update: bool = False) -> Document | None:

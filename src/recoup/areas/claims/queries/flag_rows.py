@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -21,6 +22,14 @@ def of_claims(db: Session, claim_ids: Sequence[int]) -> dict[int, list[Flag]]:
     for row in db.scalars(select(Flag).where(Flag.claim_id.in_(claim_ids)).order_by(Flag.id)):
         found[row.claim_id].append(row)
     return found
+
+
+def not_looked_at(db: Session, *, before: datetime, limit: int) -> Sequence[int]:
+    """Return claims that were filed before an instant and that nobody has looked at, oldest first."""
+    statement = select(Claim.id).where(
+        Claim.looked_at.is_(None), ~Claim.is_history, Claim.updated_at < before
+    )
+    return db.scalars(statement.order_by(Claim.id).limit(limit)).all()
 
 
 def one(db: Session, claim_id: int, flag_id: int) -> Flag | None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recoup.areas.claims.models import Policy
+from recoup.office.people.models import Person
 
 MOST_OF_A_PERSON = 500
 
@@ -27,3 +28,9 @@ def of_id(db: Session, policy_id: int, *, owner: UUID | None = None) -> Policy |
     if owner is not None:
         statement = statement.where(Policy.person_id == owner)
     return db.scalars(statement).one_or_none()
+
+
+def holder_name(db: Session, policy: Policy) -> str:
+    """Return what a policy's holder is called, or their address."""
+    row = db.execute(select(Person.name, Person.address).where(Person.id == policy.person_id)).one()
+    return row.name or row.address

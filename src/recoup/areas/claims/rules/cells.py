@@ -64,7 +64,7 @@ def plain(text: str) -> str:
 
 @functools.lru_cache(maxsize=50_000)
 def day(text: str, *, what: str) -> date:
-    """Read a day: ``2026-02-05``, ``5.2.2026``, ``5 Feb 2026``, ``13/02/2026``; not ``05/02/2026``, which could be two."""
+    """Read a day: ``2026-02-05``, ``5.2.2026``, ``5 Feb 2026``, ``13/02/2026``; ``05/02/2026`` could be two."""
     bare = text.strip()
     for pattern, read in _READERS:
         if (found := pattern.fullmatch(bare)) is not None:
@@ -143,7 +143,9 @@ def _decimal(text: str, what: str) -> str:
         return bare.replace(".", "").replace(",", ".")
     if _DECIMAL_COMMA.fullmatch(bare):
         return bare.replace(",", ".")
-    raise Invalid(f"{what} {_shown(text)} is not an amount.", fix="Write it like 1250.00, without a currency.")
+    raise Invalid(
+        f"{what} {_shown(text)} is not an amount.", fix="Write it like 1250.00, without a currency."
+    )
 
 
 @functools.lru_cache(maxsize=1_000)

@@ -14,7 +14,7 @@ LONGEST_TITLE = 60
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The columns that a kind of sheet may have: how each is called, spelled as ``plain`` writes it, and which it needs."""
+    """The columns that a kind of sheet may have, what else each is called, and which of them it needs."""
 
     spellings: Mapping[str, Sequence[str]]
     required: Sequence[str]

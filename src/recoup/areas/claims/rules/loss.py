@@ -17,6 +17,8 @@ OPTIONAL = ("loss_time", "loss_location", "cause", "police_report_no", "reported
 FIELDS = (*REQUIRED, *OPTIONAL)
 MOST_LINES = 50
 LONGEST_TITLE = 200
+FINEST = "CLF"
+"""Of all currencies that one has the most digits after the point (ISO 4217)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,11 @@ def checked(typed: Mapping[str, str], *, currency: str) -> Loss:
     if loss is None:
         raise Invalid(" ".join(problems.values()))
     return loss
+
+
+def look(typed: Mapping[str, str]) -> None:
+    """Raise Invalid for what is wrong in any currency, before it is known which one the policy has."""
+    checked(typed, currency=FINEST)
 
 
 def _lines(text: str, currency: str) -> tuple[ClaimedLine, ...]:

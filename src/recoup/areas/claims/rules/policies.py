@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -50,7 +51,9 @@ COLUMNS = Known(
             "policy end", "ende", "bis", "gültig bis", "gueltig bis", "ablauf", "ablaufdatum", "vertragsende",
             "versicherungsende",
         ),
-        "premium": ("annual premium", "yearly premium", "prämie", "praemie", "jahresprämie", "beitrag", "jahresbeitrag"),
+        "premium": (
+            "annual premium", "yearly premium", "prämie", "praemie", "jahresprämie", "beitrag", "jahresbeitrag",
+        ),
         "sum_insured": (
             "insured sum", "insured amount", "coverage amount", "limit", "coverage limit", "versicherungssumme",
             "deckungssumme", "deckung",
@@ -150,14 +153,18 @@ def read(lines: Iterable[tuple[int, Sequence[str]]], *, currency: str) -> Sheet:
             continue
         count += 1
         if count > MOST_ROWS:
-            raise Invalid(f"The sheet has more than {MOST_ROWS:,} lines.", fix="Bring it in as several files.")
+            raise Invalid(
+                f"The sheet has more than {MOST_ROWS:,} lines.", fix="Bring it in as several files."
+            )
         row = _row(line, cells, place, currency)
         if isinstance(row, Rejected):
             rejected.append(row)
         elif (first := policies.get(row.policy_number)) is None:
             policies[row.policy_number], originals[row.policy_number] = row, tuple(cells)
         elif _says(first) == _says(row):
-            rejected.append(Rejected(line, f"Line {first.line} says the same of {row.policy_number}.", tuple(cells)))
+            rejected.append(
+                Rejected(line, f"Line {first.line} says the same of {row.policy_number}.", tuple(cells))
+            )
         else:
             torn.setdefault(row.policy_number, [first.line]).append(line)
             rejected.append(Rejected(line, _two_ways(row.policy_number, first.line), tuple(cells)))
@@ -245,6 +252,7 @@ def _of_words(words: Mapping[str, str], text: str, *, what: str, known: Iterable
     return found
 
 
+@functools.lru_cache(maxsize=1_000)
 def _kind(text: str) -> str:
     if not text:
         raise Invalid("It has no type.")

@@ -26,7 +26,7 @@ _SPELLINGS = {
     for kind, title in TYPES.items()
     for spelling in (kind, title)
 }
-LARGEST = 10**15
+LARGEST = 10**12
 """Whole units that are claimed at most: more is a slip of the hand."""
 _AMOUNT = re.compile(r"[0-9]{1,16}(\.[0-9]{1,18})?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

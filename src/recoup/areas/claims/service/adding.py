@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from recoup.areas.claims import controls
 from recoup.areas.claims.models import Claim, Document, Draft
 from recoup.areas.claims.queries import document_rows
 from recoup.areas.claims.service import claimant, documents, drafts, notes
@@ -15,6 +16,7 @@ from recoup.areas.claims.service.documents import Ready
 from recoup.areas.claims.service.moves import By
 from recoup.core.errors import Conflict, NotFound
 from recoup.core.ports import BlobStore
+from recoup.office.controls import service as house
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +37,17 @@ def place_of(text: str) -> Place:
     return Place(draft_id=UUID(name)) if kind == "draft" else Place(claim_id=int(name))
 
 
-def check_room(db: Session, place: Place, *, size: int, by: By) -> None:
+def check_room(db: Session, place: Place, *, size: int, by: By, now: datetime) -> None:
     """Raise what a document of ``size`` bytes would be refused with before any byte of it is taken.
 
     NotFound for another's draft or claim, Conflict where it takes none or has enough, TooLarge beyond the quota.
     """
     holder = _holder(db, place, by)
     if isinstance(holder, Claim):
-        notes.check_asked(holder)
-    documents.check_count(db, len(_there(db, place)), more=1)
-    documents.check_quota(db, holder.person_id, more=size)
+        notes.check_asked(db, holder, now=now)
+    held = house.values(db, controls.MOST_DOCUMENTS, controls.MOST_MB)
+    documents.check_count(held.value(controls.MOST_DOCUMENTS), len(_there(db, place)), more=1)
+    documents.check_quota(db, holder.person_id, most_mb=held.value(controls.MOST_MB), more=size)
 
 
 def add(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from recoup.areas.claims import controls
@@ -18,11 +20,13 @@ from recoup.core.errors import Conflict, TooLarge
 from recoup.core.ports import BlobStore, Examined
 from recoup.office.controls import service as house
 from recoup.office.files import service as files
+from recoup.office.files.models import File
 from recoup.office.journal import service as journal
 
 MAY = "claims.look"
 """What opening a claim's file needs on the pages of stored files."""
 MB = 1_000_000
+_DOCUMENT = insert(Document.__table__).returning(Document.__table__.c.id)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,8 @@ class Ready:
     held: bool = False
 
 
-def check_count(db: Session, there: int, *, more: int) -> None:
-    """Raise Conflict where a claim would have too many documents."""
-    most = house.value(db, controls.MOST_DOCUMENTS)
+def check_count(most: int, there: int, *, more: int) -> None:
+    """Raise Conflict where a claim would have more than ``most`` documents."""
     if there + more > most:
         raise Conflict(
             f"A claim has at most {most} documents, and this would be number {most + 1}.",
@@ -47,15 +50,21 @@ def check_count(db: Session, there: int, *, more: int) -> None:
         )
 
 
-def check_quota(db: Session, person_id: UUID, *, more: int) -> None:
+def check_quota(db: Session, person_id: UUID, *, most_mb: int, more: int) -> None:
     """Raise TooLarge where a person's open claims and drafts would hold too much; two requests at once queue up."""
     lock(db, f"recoup.claims.quota:{person_id}")
-    most = house.value(db, controls.MOST_MB) * MB
-    if document_rows.bytes_of_person(db, person_id) + more > most:
+    if document_rows.bytes_of_person(db, person_id) + more > most_mb * MB:
         raise TooLarge(
-            f"Documents on open claims and in drafts may take {most // MB} MB together, and this would be more.",
+            f"Documents on open claims and in drafts may take {most_mb} MB together, and this would be more.",
             fix="Remove a document from a draft, or wait until a claim is decided.",
         )
+
+
+def check_room(db: Session, person_id: UUID, ready: Ready, *, there: int) -> None:
+    """Raise what ``check_count`` and ``check_quota`` do, for one document more than are ``there``."""
+    held = house.values(db, controls.MOST_DOCUMENTS, controls.MOST_MB)
+    check_count(held.value(controls.MOST_DOCUMENTS), there, more=1)
+    check_quota(db, person_id, most_mb=held.value(controls.MOST_MB), more=ready.examined.size)
 
 
 def keep(
@@ -69,43 +78,80 @@ def keep(
     actor: str,
     now: datetime,
 ) -> Document:
-    """Keep a document on a claim or in a draft. Its object is written first, so a row never lacks its bytes."""
-    examined = ready.examined
+    """Keep one document; see ``keep_all``."""
+    (kept,) = keep_all(
+        db, store, [ready], person_id=person_id, claim_id=claim_id, draft_id=draft_id, actor=actor, now=now
+    )
+    return kept
+
+
+def keep_all(
+    db: Session,
+    store: BlobStore,
+    ready: Sequence[Ready],
+    *,
+    person_id: UUID,
+    claim_id: int | None = None,
+    draft_id: UUID | None = None,
+    actor: str,
+    now: datetime,
+) -> list[Document]:
+    """Keep documents on a claim or in a draft. Each object is written first, so that a row never lacks its bytes.
+
+    What is returned stands in no session.
+    """
+    stored = [
+        _stored(db, store, one, claim_id=claim_id, draft_id=draft_id, actor=actor, now=now) for one in ready
+    ]
+    db.flush()
+    kept = []
+    for one, file in zip(ready, stored, strict=True):
+        examined = one.examined
+        values: Mapping[str, Any] = {
+            "claim_id": claim_id,
+            "draft_id": draft_id,
+            "person_id": person_id,
+            "file_id": file.id,
+            "file_name": file.name,
+            "kind": examined.kind,
+            "media_type": examined.media_type,
+            "size": file.size,
+            "original_size": examined.original_size,
+            "original_sha256": examined.original_sha256,
+            "fingerprint": examined.fingerprint,
+            "facts": dict(examined.facts),
+            "removed": list(examined.removed),
+            "state": (DocumentState.HELD if one.held else DocumentState.KEPT).value,
+            "reason": "The virus scanner did not answer yet." if one.held else "",
+            "uploaded_at": now,
+            "uploaded_by": actor,
+        }
+        kept.append(Document(**values, id=db.execute(_DOCUMENT, values).scalar_one()))
+    return kept
+
+
+def _stored(
+    db: Session,
+    store: BlobStore,
+    ready: Ready,
+    *,
+    claim_id: int | None,
+    draft_id: UUID | None,
+    actor: str,
+    now: datetime,
+) -> File:
     with ready.path.open("rb") as body:
-        file = files.keep(
+        return files.keep(
             db,
             store,
             body=body,
-            name=examined.name,
-            media_type=examined.media_type,
+            name=ready.examined.name,
+            media_type=ready.examined.media_type,
             subject=f"claims/claim/{claim_id}" if claim_id is not None else f"claims/draft/{draft_id}",
             actor=actor,
             now=now,
             may=MAY,
         )
-    db.flush()
-    document = Document(
-        claim_id=claim_id,
-        draft_id=draft_id,
-        person_id=person_id,
-        file_id=file.id,
-        file_name=file.name,
-        kind=examined.kind,
-        media_type=examined.media_type,
-        size=file.size,
-        original_size=examined.original_size,
-        original_sha256=examined.original_sha256,
-        fingerprint=examined.fingerprint,
-        facts=dict(examined.facts),
-        removed=list(examined.removed),
-        state=DocumentState.HELD if ready.held else DocumentState.KEPT,
-        reason="The virus scanner did not answer yet." if ready.held else "",
-        uploaded_at=now,
-        uploaded_by=actor,
-    )
-    db.add(document)
-    db.flush()
-    return document
 
 
 def adopt(db: Session, draft_id: UUID, claim_id: int) -> list[Document]:

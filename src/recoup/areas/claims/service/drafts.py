@@ -15,7 +15,7 @@ from recoup.areas.claims.rules import cover, wording
 from recoup.areas.claims.rules import loss as losses
 from recoup.areas.claims.service import documents, filing
 from recoup.areas.claims.service.documents import Ready
-from recoup.areas.claims.service.moves import By, House
+from recoup.areas.claims.service.moves import By
 from recoup.core.errors import Conflict, Invalid, NotFound
 from recoup.core.ids import new_id
 from recoup.core.ports import BlobStore
@@ -73,8 +73,7 @@ def add_document(
     db: Session, store: BlobStore, draft: Draft, ready: Ready, *, by: By, now: datetime
 ) -> Document:
     """Keep a document in a draft."""
-    documents.check_count(db, len(document_rows.of_draft(db, draft.id)), more=1)
-    documents.check_quota(db, draft.person_id, more=ready.examined.size)
+    documents.check_room(db, draft.person_id, ready, there=len(document_rows.of_draft(db, draft.id)))
     draft.updated_at = now
     return documents.keep(
         db, store, ready, person_id=draft.person_id, draft_id=draft.id, actor=by.actor, now=now
@@ -101,7 +100,11 @@ def problems(db: Session, draft: Draft, *, today: date) -> dict[str, str]:
     found |= wrong
     if policy is not None:
         found |= _uncovered(policy, draft.typed, today=today)
-    if not document_rows.of_draft(db, draft.id):
+    there = document_rows.of_draft(db, draft.id)
+    bad = [one.file_name for one in there if one.state == DocumentState.INFECTED]
+    if bad:
+        found["documents"] = f"{' and '.join(bad)} cannot be used. Remove it, and send another copy."
+    elif not there:
         found["documents"] = "At least one document is required."
     return found
 
@@ -129,9 +132,7 @@ def _day(text: str) -> date | None:
         return None
 
 
-def file(
-    db: Session, store: BlobStore, draft: Draft, *, today: date, by: By, house_: House, now: datetime
-) -> Claim:
+def file(db: Session, store: BlobStore, draft: Draft, *, today: date, by: By, now: datetime) -> Claim:
     """File a draft. Raise Invalid with every sentence where something is wrong with it."""
     if found := problems(db, draft, today=today):
         raise Invalid(" ".join(found.values()))
@@ -146,10 +147,8 @@ def file(
         draft_id=draft.id,
         today=today,
         actor=by.actor,
-        sender=house_.sender,
-        portal=house_.portal,
         now=now,
-    )
+    ).claim
     draft.filed_at, draft.filed_claim_id = now, claim.id
     db.flush()
     return claim

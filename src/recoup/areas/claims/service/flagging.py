@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -12,22 +12,32 @@ from recoup.areas.claims import controls
 from recoup.areas.claims.models import Claim, Document, Finding, Flag
 from recoup.areas.claims.queries import claim_rows, document_rows, flag_rows, policy_rows
 from recoup.areas.claims.rules import flags as rules
-from recoup.areas.claims.service import moves
-from recoup.areas.claims.service.moves import By
+from recoup.areas.claims.service import moves, telling
+from recoup.areas.claims.service.moves import By, House
 from recoup.core.errors import Conflict, Invalid, NotFound
 from recoup.core.money import Money
+from recoup.core.tasks import defer
 from recoup.office.controls import service as house
 from recoup.office.journal import service as journal
 
+LOOK = "claims.look"
+"""The task that tells a claimant that a claim was filed, and looks at it for flags."""
 
-def look(db: Session, claim_id: int, *, now: datetime) -> int:
-    """Look at a claim and raise what flags there are to raise; return how many are new.
+PATIENCE = timedelta(minutes=2)
+"""So long after it was filed a claim should have been looked at."""
+MOST_AT_ONCE = 500
 
-    Looking again raises nothing twice, and brings none back that somebody resolved.
+
+def look(db: Session, claim_id: int, *, house_: House, now: datetime) -> int:
+    """Tell the claimant that a claim was filed, and raise what flags there are to raise; return how many are new.
+
+    Looking again tells and raises nothing twice, and brings no flag back that somebody resolved.
     """
     claim = claim_rows.by_id(db, claim_id, for_update=True)
     if claim is None or claim.is_history:
         return 0
+    documents = document_rows.of_claim(db, claim.id)
+    telling.tell_filed(db, claim, documents, sender=house_.sender, portal=house_.portal, now=now)
     policy = policy_rows.of_id(db, claim.policy_id) if claim.policy_id is not None else None
     facts = rules.Facts(
         amount=Money(claim.claim_minor, claim.currency),
@@ -36,7 +46,7 @@ def look(db: Session, claim_id: int, *, now: datetime) -> int:
         policy_start=policy.start_date if policy else None,
         earlier=claim_rows.filed_since(db, claim.person_id, claim, days=rules.VELOCITY_DAYS),
         usual=flag_rows.usual(db, claim),
-        documents=[_seen(db, one) for one in document_rows.of_claim(db, claim.id)],
+        documents=[_seen(db, one) for one in documents],
     )
     found = rules.raised(
         facts, large=house.value(db, controls.LARGE), many=house.value(db, controls.VELOCITY)
@@ -56,6 +66,7 @@ def look(db: Session, claim_id: int, *, now: datetime) -> int:
         }
         added = insert(Flag).values(values).on_conflict_do_nothing().returning(Flag.id)
         new += db.execute(added).one_or_none() is not None
+    claim.looked_at = now
     _count(db, claim)
     if new:
         journal.record(
@@ -68,6 +79,12 @@ def look(db: Session, claim_id: int, *, now: datetime) -> int:
             flags=sorted({str(one.kind) for one in found}),
         )
     return new
+
+
+def sweep(db: Session, now: datetime) -> None:
+    """Queue the look at claims again that nobody looked at: queueing twice is harmless."""
+    for claim_id in flag_rows.not_looked_at(db, before=now - PATIENCE, limit=MOST_AT_ONCE):
+        defer(db, LOOK, once=f"{LOOK}:{claim_id}", claim_id=str(claim_id))
 
 
 def resolve(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -12,12 +12,15 @@ from recoup.areas.claims.queries import document_rows
 from recoup.areas.claims.rules.statuses import OPEN, TITLES
 from recoup.areas.claims.service import documents, telling
 from recoup.areas.claims.service.documents import Ready
+from recoup.areas.claims.service.flagging import LOOK
 from recoup.areas.claims.service.moves import By, House
 from recoup.core.errors import Conflict
 from recoup.core.ids import new_id
 from recoup.core.ports import BlobStore
 from recoup.core.tasks import defer
 from recoup.office.journal import service as journal
+
+MORE_FOLLOW = timedelta(days=1)
 
 
 def write(
@@ -62,25 +65,27 @@ def add_document(
     db: Session, store: BlobStore, claim: Claim, ready: Ready, *, by: By, now: datetime
 ) -> Document:
     """Keep a document that a claimant adds to a claim that was filed already: only where somebody asked for one."""
-    check_asked(claim)
-    documents.check_count(db, len(document_rows.of_claim(db, claim.id)), more=1)
-    documents.check_quota(db, claim.person_id, more=ready.examined.size)
+    check_asked(db, claim, now=now)
+    documents.check_room(db, claim.person_id, ready, there=len(document_rows.of_claim(db, claim.id)))
     document = documents.keep(
         db, store, ready, person_id=claim.person_id, claim_id=claim.id, actor=by.actor, now=now
     )
-    claim.updated_at = now
+    claim.updated_at, claim.looked_at = now, None
     answered(db, claim, now=now)
     _record(db, "claims.document_added", claim, by=by, now=now, document=document.id, name=document.file_name)
-    defer(db, "claims.look", claim_id=str(claim.id))
+    defer(db, LOOK, claim_id=str(claim.id))
     db.flush()
     return document
 
 
-def check_asked(claim: Claim) -> None:
-    """Raise Conflict where nobody asked for a document, or the claim is decided."""
+def check_asked(db: Session, claim: Claim, *, now: datetime) -> None:
+    """Raise Conflict where nobody asked for a document, or the claim is decided.
+
+    The first document answers what was asked; more may follow it for a day, as a bill has its annexes.
+    """
     if claim.status not in OPEN:
         raise Conflict(f"The claim is {TITLES[claim.status].lower()}; no document can be added.")
-    if claim.asked_at is None:
+    if claim.asked_at is None and not document_rows.is_followed(db, claim, since=now - MORE_FOLLOW):
         raise Conflict(
             "Documents are added before a claim is filed, or when a reviewer asks for one.",
             fix="Write a message to the reviewer.",

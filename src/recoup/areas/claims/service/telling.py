@@ -26,30 +26,24 @@ KIND = "claims.mail"
 
 
 def tell_filed(
-    db: Session,
-    claim: Claim,
-    documents: Sequence[Document],
-    *,
-    to: str,
-    sender: str,
-    portal: str,
-    now: datetime,
+    db: Session, claim: Claim, documents: Sequence[Document], *, sender: str, portal: str, now: datetime
 ) -> None:
-    """Plan the mail that a claim was filed."""
+    """Plan the mail that a claim was filed; a second time plans nothing."""
     context = {
         **_about(db, claim, portal),
         "documents": [one.file_name for one in documents],
         "held": [one.file_name for one in documents if one.state == DocumentState.HELD],
     }
-    _send(db, claim, "claims_filed", "filed", context, to=to, sender=sender, now=now)
+    _send(db, claim, "claims_filed", "filed", context, to=_address(db, claim), sender=sender, now=now)
 
 
 def tell_moved(db: Session, claim: Claim, *, sender: str, portal: str, now: datetime) -> None:
     """Plan the mail that a claim has another status."""
     approved = Money(claim.approved_minor, claim.currency) if claim.approved_minor is not None else None
+    about = _about(db, claim, portal)
     context = {
-        **_about(db, claim, portal),
-        "colour": rules.COLOURS.get(claim.status) or house.value(db, controls.COLOUR),
+        **about,
+        "colour": rules.COLOURS.get(claim.status, about["colour"]),
         "approved": rules.amount(approved) if approved else "",
         "reason": REASONS.get(claim.reason_code, ""),
         "notes": claim.status_notes,
@@ -119,9 +113,10 @@ def _send(
 
 
 def _about(db: Session, claim: Claim, portal: str) -> dict[str, Any]:
+    held = house.values(db, controls.BRAND, controls.COLOUR)
     return {
-        "brand": house.value(db, controls.BRAND),
-        "colour": house.value(db, controls.COLOUR),
+        "brand": held.value(controls.BRAND),
+        "colour": held.value(controls.COLOUR),
         "name": claim.person_name,
         "number": claim.claim_number,
         "policy": claim.policy_number,
