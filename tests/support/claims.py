@@ -87,7 +87,7 @@ def policy_of(
 
 
 @contextmanager
-def claims_api(system: System) -> Iterator[httpx2.Client]:
+def claims_api(system: System, *, zone: str = "UTC") -> Iterator[httpx2.Client]:
     """Serve the system; whoever shows an address of ``ROLES`` is that person, with a second factor shown."""
     ids = populate(system)
 
@@ -95,7 +95,12 @@ def claims_api(system: System) -> Iterator[httpx2.Client]:
         if presented.secret in ids:
             role = ROLES[presented.secret]
             return Caller(
-                presented.secret, "session", permissions.of(role), role=role, person=ids[presented.secret]
+                presented.secret,
+                "session",
+                permissions.of(role),
+                role=role,
+                person=ids[presented.secret],
+                zone=zone,
             )
         return system.authenticate(presented, now=now)
 
@@ -142,7 +147,9 @@ def _noise(made: pikepdf.Pdf, size: int) -> pikepdf.Stream:
     return noise
 
 
-def picture(kind: str = "JPEG", *, size: tuple[int, int] = (320, 240), seed: int = 1) -> bytes:
+def picture(
+    kind: str = "JPEG", *, size: tuple[int, int] = (320, 240), seed: int = 1, quality: int = 85
+) -> bytes:
     """Return a picture with something on it."""
     made = Image.new("RGB", size)
     made.putdata(
@@ -153,7 +160,7 @@ def picture(kind: str = "JPEG", *, size: tuple[int, int] = (320, 240), seed: int
         ]
     )
     out = io.BytesIO()
-    made.save(out, kind)
+    made.save(out, kind, quality=quality)
     return out.getvalue()
 
 

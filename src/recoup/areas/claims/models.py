@@ -343,6 +343,8 @@ class Document(Base):
     reason: Mapped[str]
     uploaded_at: Mapped[datetime]
     uploaded_by: Mapped[str]
+    read_at: Mapped[datetime | None]
+    """When it was read for proposals."""
 
 
 class History(Base):
@@ -580,6 +582,7 @@ class ModelCard(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     made_at: Mapped[datetime]
+    currency: Mapped[str]
     rows: Mapped[int]
     data_sha256: Mapped[str]
     error: Mapped[int]

@@ -42,6 +42,7 @@ def upgrade() -> None:
         "claims_model_cards",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("rows", sa.BigInteger(), nullable=False),
         sa.Column("data_sha256", sa.Text(), nullable=False),
         sa.Column("error", sa.BigInteger(), nullable=False),
@@ -547,6 +548,7 @@ def _what_hangs_on_claims() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("uploaded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("uploaded_by", sa.Text(), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "kind in ('pdf', 'jpeg', 'png', 'doc', 'docx')", name=op.f("ck_claims_documents_kind")
         ),

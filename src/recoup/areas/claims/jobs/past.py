@@ -20,7 +20,7 @@ from recoup.areas.claims.rules.past import OWN, Layout, PastClaim
 from recoup.areas.claims.service import past
 from recoup.areas.claims.service.past import Loaded
 from recoup.areas.claims.sheets import text
-from recoup.core.errors import Invalid
+from recoup.core.errors import Invalid, TooLarge
 from recoup.core.money import Money
 from recoup.core.parts import Job, Outcome, RunningRun
 from recoup.office.controls import service as house
@@ -32,6 +32,7 @@ MAY = "claims.import"
 TOLD_EVERY = 2_000
 MOST_LOGGED = 20
 PORTION = 1 << 20
+AS_CSV = "Save it as CSV (UTF-8)."
 
 
 class PastParams(BaseModel):
@@ -147,17 +148,21 @@ class _Reading:
 
 def _decoded(body: BinaryIO) -> Iterator[str]:
     """Yield the lines of a file in UTF-8, however long it is; raise Invalid where it is none."""
-    number = 0
-    lines = io.TextIOWrapper(io.BufferedReader(_Raw(body), PORTION), encoding="utf-8-sig", newline="")
-    try:
-        for number, line in enumerate(lines, 1):  # noqa: B007 - told below
-            yield line
-    except UnicodeDecodeError:
-        raise Invalid(f"Behind line {number} the file is not UTF-8.", fix="Save it as CSV (UTF-8).") from None
+    lines = io.BufferedReader(_Raw(body), PORTION)
+    for number in itertools.count(1):
+        line = lines.readline(text.LONGEST_RECORD + 1)
+        if not line:
+            return
+        if len(line) > text.LONGEST_RECORD:
+            raise TooLarge(f"Line {number} is longer than {text.LONGEST_RECORD:,} bytes.", fix=AS_CSV)
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise Invalid(f"Line {number} is not UTF-8.", fix=AS_CSV) from None
 
 
 class _Raw(io.RawIOBase):
-    """A stored file as Python reads text from it; closing it is the store's affair."""
+    """A stored file as Python reads lines from it; closing it is the store's affair."""
 
     def __init__(self, body: BinaryIO) -> None:
         self._body = body

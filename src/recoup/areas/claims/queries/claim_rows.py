@@ -103,6 +103,12 @@ def open_payment(db: Session, claim_id: int) -> Payment | None:
     return db.scalars(statement).one_or_none()
 
 
+def currencies(db: Session, claim_ids: Sequence[int]) -> dict[int, str]:
+    """Return the currency of each of these claims that is there."""
+    rows = db.execute(select(Claim.id, Claim.currency).where(Claim.id.in_(claim_ids)))
+    return {claim_id: currency for claim_id, currency in rows}  # noqa: C416 - a row is no pair to mypy
+
+
 def unpaid(db: Session, claim_ids: Sequence[int]) -> set[int]:
     """Return which of these claims have a payment that is neither paid nor void."""
     statement = select(Payment.claim_id).where(

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from recoup.areas.claims.models import Claim, Document, DocumentState, Draft, Status
 from recoup.office.files.models import File
 
+READABLE = ("pdf", "jpeg", "png")
 UNDECIDED = (Status.PENDING, Status.UNDER_REVIEW)
 _SHOWN = (DocumentState.KEPT, DocumentState.HELD, DocumentState.INFECTED)
 
@@ -75,6 +76,17 @@ def by_id(db: Session, document_id: int, *, for_update: bool = False) -> Documen
     if for_update:
         statement = statement.with_for_update().execution_options(populate_existing=True)
     return db.scalars(statement).one_or_none()
+
+
+def unread(db: Session, claim_id: int) -> Sequence[Document]:
+    """Return the documents of a claim that can be read and were not."""
+    statement = select(Document).where(
+        Document.claim_id == claim_id,
+        Document.state == DocumentState.KEPT,
+        Document.kind.in_(READABLE),
+        Document.read_at.is_(None),
+    )
+    return db.scalars(statement.order_by(Document.id)).all()
 
 
 def file_of(db: Session, document: Document) -> File | None:

@@ -33,4 +33,10 @@ def of_id(db: Session, policy_id: int, *, owner: UUID | None = None) -> Policy |
 def holder_name(db: Session, policy: Policy) -> str:
     """Return what a policy's holder is called, or their address."""
     row = db.execute(select(Person.name, Person.address).where(Person.id == policy.person_id)).one()
-    return row.name or row.address
+    name: str = row.name or row.address
+    return name
+
+
+def has_any(db: Session) -> bool:
+    """Say whether there is any policy."""
+    return db.scalar(select(Policy.id).limit(1)) is not None

@@ -81,7 +81,7 @@ def period(first: date | None, last: date | None, step: Step | None, *, today: d
     that has more spans than can be shown.
     """
     ends = last or today
-    begins = first or _months_before(ends, USUAL_MONTHS - 1)
+    begins = first or months_back(ends, USUAL_MONTHS - 1)
     if ends < begins:
         raise Invalid(
             f"The period ends on {ends}, before it begins on {begins}.", fix="Choose the days again."
@@ -96,6 +96,12 @@ def period(first: date | None, last: date | None, step: Step | None, *, today: d
             fix=f"Choose fewer days, or count by {'month' if usual == Step.WEEK else usual}.",
         )
     return Period(begins, ends, chosen, zone)
+
+
+def months_back(day: date, months: int) -> date:
+    """Return the first day of the month so many months before the month of ``day``."""
+    number = day.year * DECEMBER + day.month - 1 - months
+    return date(number // DECEMBER, number % DECEMBER + 1, 1)
 
 
 def percentile(hours: Mapping[int, int], percent: int) -> int | None:
@@ -137,9 +143,3 @@ def _following(day: date, step: Step) -> date:
         case Step.MONTH:
             return date(day.year + day.month // DECEMBER, day.month % DECEMBER + 1, 1)
     return date(day.year + 1, 1, 1)
-
-
-def _months_before(day: date, months: int) -> date:
-    """Return the first day of the month so many months before the month of ``day``."""
-    number = day.year * DECEMBER + day.month - 1 - months
-    return date(number // DECEMBER, number % DECEMBER + 1, 1)

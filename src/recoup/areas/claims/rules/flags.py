@@ -12,7 +12,7 @@ from recoup.areas.claims.models import FlagKind
 from recoup.core.money import Money, exponent
 
 EARLY_DAYS = 5
-NEAR_BITS = 6
+BITS, NEAR_BITS = 64, 6
 """Bits of 64 in which two pictures may differ and still be called near: a scaled or lighter copy differs in fewer."""
 FEWEST_FOR_OUTLIERS = 30
 ROUND_FROM = 1_000
@@ -74,6 +74,12 @@ class Facts:
     earlier: int
     usual: Usual | None = None
     documents: Sequence[Seen] = ()
+
+
+def tells(fingerprint: int) -> bool:
+    """Say whether a picture's fingerprint tells it from others: that of an empty page is that of all empty pages."""
+    bits: int = (fingerprint & ((1 << BITS) - 1)).bit_count()
+    return NEAR_BITS < bits < BITS - NEAR_BITS
 
 
 def raised(facts: Facts, *, large: Decimal, many: int) -> list[Raised]:

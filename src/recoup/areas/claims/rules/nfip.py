@@ -64,8 +64,6 @@ def _read(line: int, cell: Mapping[str, str], _currency: str) -> PastClaim:
     if not _ID.fullmatch(cell["id"]):
         raise Invalid(f"The id {cell['id'][:40]!r} is none.")
     reasons = {one: cell[f"nonPaymentReason{one}"] for one in ("Building", "Contents")}
-    if _ERRORS & set(reasons.values()):
-        raise Invalid("FEMA marked it as entered in error.")
     incident = _day(cell["dateOfLoss"])
     compliance = _amount(cell, "amountPaidOnIncreasedCostOfComplianceClaim")
     damages = [_amount(cell, f"{one}DamageAmount") for one in ("building", "contents")]
@@ -76,6 +74,9 @@ def _read(line: int, cell: Mapping[str, str], _currency: str) -> PastClaim:
     total = sum(claimed) + compliance
     if not total:
         raise Invalid("There is no amount in it.")
+    given = set(reasons.values()) - NOTHING
+    if not approved and given and given <= _ERRORS:
+        raise Invalid("FEMA marked it as entered in error.")
     source = f"nfip {cell['id']}"
     code, notes = ("", "") if approved else _unpaid(reasons)
     return PastClaim(

@@ -125,6 +125,7 @@ def keep_all(
             "reason": "The virus scanner did not answer yet." if one.held else "",
             "uploaded_at": now,
             "uploaded_by": actor,
+            "read_at": None,
         }
         kept.append(Document(**values, id=db.execute(_DOCUMENT, values).scalar_one()))
     return kept

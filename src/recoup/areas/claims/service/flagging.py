@@ -23,6 +23,8 @@ from recoup.office.journal import service as journal
 LOOK = "claims.look"
 """The task that tells a claimant that a claim was filed, and looks at it for flags."""
 
+READ = "claims.read"
+"""The task that reads a claim's documents."""
 PATIENCE = timedelta(minutes=2)
 """So long after it was filed a claim should have been looked at."""
 MOST_AT_ONCE = 500
@@ -67,6 +69,8 @@ def look(db: Session, claim_id: int, *, house_: House, now: datetime) -> int:
         added = insert(Flag).values(values).on_conflict_do_nothing().returning(Flag.id)
         new += db.execute(added).one_or_none() is not None
     claim.looked_at = now
+    if document_rows.unread(db, claim.id):
+        defer(db, READ, once=f"{READ}:{claim.id}", claim_id=str(claim.id))
     _count(db, claim)
     if new:
         journal.record(
@@ -121,7 +125,7 @@ def resolve(
 def _seen(db: Session, document: Document) -> rules.Seen:
     near = (
         document_rows.near_pictures(db, document, most_bits=rules.NEAR_BITS)
-        if document.fingerprint is not None
+        if document.fingerprint is not None and rules.tells(document.fingerprint)
         else []
     )
     return rules.Seen(
