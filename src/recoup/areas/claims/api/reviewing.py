@@ -50,6 +50,8 @@ from recoup.web.known import only_known
 
 router = APIRouter(tags=["claims"], route_class=ExactRoute, dependencies=[Depends(only_known)])
 
+MOST_SKIPPED = 10_000
+
 Looks = Annotated[Caller, Depends(may("claims.look"))]
 Decides = Annotated[Caller, Depends(may("claims.decide"))]
 
@@ -63,11 +65,16 @@ def all_claims(
     me: Looks,  # noqa: ARG001 - the permission
     status: Status | None = None,
     fraud_only: Annotated[bool, Query(description="Only claims with a flag that nobody looked at.")] = False,
+    skip: Annotated[
+        int, Query(ge=0, le=MOST_SKIPPED, description="How many to leave out; `after` is faster.")
+    ] = 0,
     after: After = None,
     limit: PageSize = 50,
 ) -> Response:
     """Return a page of all claims; the header `Link` leads to the next one."""
-    found = claim_rows.page(db, owner=None, status=status, flagged=fraud_only, after=after, limit=limit)
+    found = claim_rows.page(
+        db, owner=None, status=status, flagged=fraud_only, skip=skip, after=after, limit=limit
+    )
     body = shown(db, system, list(found.rows), for_staff=True, now=now)
     words = {"status": status.value if status else None, "fraud_only": "true" if fraud_only else None}
     return exact.answer(list(body), headers=next_page("/claims/all", found.next, limit=limit, **words))

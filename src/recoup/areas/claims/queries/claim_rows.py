@@ -46,6 +46,7 @@ def page(
     owner: UUID | None,
     status: str | None = None,
     flagged: bool = False,
+    skip: int = 0,
     after: str | None,
     limit: int,
 ) -> Slice[Claim]:
@@ -57,6 +58,8 @@ def page(
         statement = statement.where(Claim.status == status)
     if flagged:
         statement = statement.where(Claim.open_flags > 0)
+    if skip:
+        statement = statement.offset(skip)
     return slice_of(db, statement, key=[Claim.id], after=after, limit=limit)
 
 
