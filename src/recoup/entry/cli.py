@@ -38,6 +38,7 @@ PROGRAMS = {
 
 PARTS = {
     "rights": "YouTube claim reports: collected, compared, told and priced.",
+    "claims": "Insurance claims: filed, reviewed, decided, paid; policies and past claims brought in.",
     "metering": "Usage: read, added up exactly, submitted once, proven.",
     "jobs": "What runs when: list, run, pause, schedule.",
     "runs": "What ran and runs: list, show, tail, cancel, look after, run again.",

@@ -1,4 +1,4 @@
-"""`recoup demo`: three days of usage and twelve of rights reports in under a minute, against stand-ins."""
+"""`recoup demo`: three days of usage, twelve of rights reports and a handful of claims, against stand-ins."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from cyclopts.validators import Number
 
 from recoup import app
 from recoup.core.clock import HOUR, utc_now
-from recoup.entry import demo_portal, demo_rights_figures
+from recoup.entry import demo_claims_figures, demo_portal, demo_rights_figures
+from recoup.entry.demo_claims import ClaimsStory
+from recoup.entry.demo_claims_figures import read_claims
 from recoup.entry.demo_figures import Books, Check, checks, example, read_books
 from recoup.entry.demo_places import (
     Ended,
@@ -55,6 +57,7 @@ NEXT = (
     ("recoup metering unbilled", "usage that no contract pays for"),
     ("recoup metering quarantine", "records that cannot be used, and why"),
     ("recoup rights changes", "what the newest report of claims changed, the heaviest first"),
+    ("recoup claims list", "the claims, and what they wait for"),
     ("recoup owed list", "what is owed, and when it lapses"),
     ("recoup outbox list", "what was handed to Clazar, with its answers"),
     ("recoup runs list", "the runs of both"),
@@ -98,11 +101,11 @@ def run(
     seed: Annotated[int, Parameter(help="Another number, other customers.")] = 7,
     json: Json = False,
 ) -> int:
-    """Show it at work: three days of usage, exported to a stand-in for Clazar, and twelve days of YouTube's reports.
+    """Show it at work: three days of usage for a stand-in of Clazar, twelve days of YouTube's reports, some claims.
 
     A worker is killed in the middle, a file is broken, another comes late, a download breaks off, a report is made
-    anew; in the end every figure is compared with what the stand-ins have. Nothing leaves this machine, and nothing is
-    left running. Ends with 0 when all of it adds up, and with 1 when not.
+    anew, a bill carries a script; in the end every figure is compared with what the stand-ins have. Nothing leaves this
+    machine, and nothing is left running. Ends with 0 when all of it adds up, and with 1 when not.
     """
     keep = keep or portal
     screen = Screen(hours=hours * len(DEMO_SERVICES), aside=json)
@@ -207,9 +210,12 @@ def _play(stack: ExitStack, where: Places, screen: Screen, *, keep: bool, hours:
     second.wait()
     story.tell()
     second.tell()
+    third = ClaimsStory(system, clock, screen)
+    third.tell()
     story.end()
     with system.sessions.begin() as db:
         books, rights = read_books(db), read_rights(db, where.mails)
+        claims = read_claims(db, system.ports.files, where.mails)
         link = demo_portal.invite(db, now=utc_now()) if keep else ""
     found = checks(books, where.ledger, plot.everything, late=[plot.late.key])
     verified = journal.verify(system)
@@ -225,6 +231,7 @@ def _play(stack: ExitStack, where: Places, screen: Screen, *, keep: bool, hours:
     found += demo_rights_figures.checks(
         rights, reports.truth, second.published, told=reports.told, changed_again=second.changed_again
     )
+    found += demo_claims_figures.checks(claims, third.filed, sent=third.sent, refused=third.refused)
     mails = len(list(where.mails.glob("*.eml")))
     return Result(books, rights, found, time.monotonic() - begun, store, story, second, mails, link)
 
@@ -238,7 +245,7 @@ def _farewell(result: Result, where: Places, screen: Screen, *, keep: bool) -> N
     if result.ok:
         screen.say(
             "Everything that was used is accounted for: billed once, carried on, or on a list for a person. What "
-            "became of each claim is known for every day.",
+            "became of each right is known for every day, and each claim has its documents and its reasons.",
             style="bold green",
         )
     else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import codecs
 
-from recoup.areas.claims.documents import forking, tasks
+from recoup.areas.claims.documents.forking import serve
+from recoup.areas.claims.documents.tasks import TASKS, try_each
 
 # What is not loaded now cannot be loaded in a child, which opens nothing: texts in old Word documents' facts.
 _CODE_PAGES = (
@@ -25,8 +26,8 @@ def main() -> None:
     """Load, try, serve."""
     for name in (*_CODE_PAGES, *(f"cp125{number}" for number in range(9)), "cp874"):
         codecs.lookup(name)
-    tasks.try_each()
-    forking.serve(tasks.TASKS)
+    try_each()
+    serve(TASKS)
 
 
 if __name__ == "__main__":

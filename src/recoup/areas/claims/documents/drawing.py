@@ -14,6 +14,8 @@ from recoup.core.errors import Invalid, NotFound
 QUALITY = 85
 TALLEST = 4
 """A page is drawn at most this many times as high as it may be wide."""
+_ROUNDING = 1e-6
+"""Sizes are rounded up: a hair less, so that none is a pixel too wide."""
 
 
 def draw(source: BinaryIO, into: BinaryIO, *, kind: Kind, page: int, width: int, name: str) -> None:
@@ -38,7 +40,7 @@ def _page(source: BinaryIO, number: int, width: int, name: str) -> Image.Image:
             document.init_forms()  # what was filled in is drawn, too
             page = document[number - 1]
             across, up = page.get_size()
-            scale = min(width / max(across, 1), TALLEST * width / max(up, 1))
+            scale = min(width / max(across, 1), TALLEST * width / max(up, 1)) * (1 - _ROUNDING)
             picture: Image.Image = page.render(scale=scale).to_pil()
             return picture.convert("RGB")
     except pypdfium2.PdfiumError as error:

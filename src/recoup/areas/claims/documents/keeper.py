@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from recoup.areas.claims.documents import kinds
-from recoup.areas.claims.documents.found import words
 from recoup.areas.claims.documents.forking import TOO_MUCH_MEMORY
+from recoup.areas.claims.documents.found import words
 from recoup.areas.claims.documents.kinds import Kind
 from recoup.areas.claims.documents.limits import Limits
 from recoup.areas.claims.documents.reader import COMMAND, Gone, Reader
@@ -145,7 +145,7 @@ class Keeper:
 
     def _ask(self, task: str, args: Mapping[str, Any], source: Path, into: Path) -> dict[str, Any]:
         if not self._places.acquire(timeout=self._longest_wait):
-            raise _busy()
+            raise _not_now("Too many documents are being read.")
         try:
             request = {"task": task, "args": args, "limits": asdict(self._limits)}
             for _ in range(2):  # a reader that dies reads nothing itself: the document is not to blame
@@ -153,7 +153,7 @@ class Keeper:
                     return self._once(request, source, into)
                 except Gone:
                     logger.warning("The process that reads documents ended, and is started again.")
-            raise _busy()
+            raise _not_now("Documents cannot be read at the moment.")
         finally:
             self._places.release()
 
@@ -165,7 +165,7 @@ class Keeper:
             raise Invalid(f"{name} took too long to read.", fix=_SIMPLER)
         if ended.get("ended") is None:
             logger.warning("The process that reads documents cannot start another: %s", ended.get("reason"))
-            raise _busy()
+            raise _not_now("Documents cannot be read at the moment.")
         return _found(name, ended["ended"], said[0] if len(said) > 1 else {})
 
 
@@ -189,10 +189,8 @@ def _found(name: str, status: int, answer: Mapping[str, Any]) -> dict[str, Any]:
     raise Invalid(f"{name} cannot be read: it is damaged, or made in an unusual way.", fix=_SIMPLER)
 
 
-def _busy() -> Unavailable:
-    return Unavailable(
-        "Too many documents are being read.", fix="Send it again in a moment.", retry_after=_COME_BACK
-    )
+def _not_now(detail: str) -> Unavailable:
+    return Unavailable(detail, fix="Send it again in a moment.", retry_after=_COME_BACK)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ class Limits:
 def confine(limits: Limits) -> None:
     """Hold this process to its limits, for good. What it has open stays open, and nothing else can be opened.
 
-    No new descriptor means no file, no socket and no other program: what is broken in a reader reaches nothing else.
+    No new descriptor means no file and no socket: what is broken in a reader, or taken over, reaches nothing else.
     Memory is not bounded on macOS, which knows the limit and does not keep it.
     """
     signal.alarm(int(limits.clock) + 5)  # should nobody be left to stop it

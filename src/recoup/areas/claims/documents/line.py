@@ -59,8 +59,8 @@ def _exactly(line: socket.socket, size: int) -> bytes | None:
 
 
 def answer(to: int, said: Mapping[str, Any]) -> None:
-    """Write one answer; when nobody waits for it any more, that is fine."""
-    body = json.dumps(said).encode() + b"\n"
+    """Write one answer, on a line of its own whatever was written before; nobody need wait for it any more."""
+    body = b"\n" + json.dumps(said).encode() + b"\n"
     with suppress(OSError):
         while body:
             body = body[os.write(to, body) :]

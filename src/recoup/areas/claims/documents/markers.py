@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
 JPEG = b"\xff\xd8"
 PNG = b"\x89PNG\r\n\x1a\n"
-_SCAN, _END, _COMMENT = 0xDA, 0xD9, 0xFE
-_APPLICATION = range(0xE0, 0xF0)
+_SCAN, _END = 0xDA, 0xD9
 _JFIF, _ADOBE = 0xE0, 0xEE
+_SAYS = 16
+"""Bytes of a mark, with its head, in which it says how the colours or the scale are meant."""
+_DRAWN = {*range(0xC0, 0xC8), *range(0xC9, 0xE0)} - {0xD8}
+"""Frames, tables, restarts and scans: what a picture is drawn from."""
 _ALONE = {0x01, *range(0xD0, 0xD8)}
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+"""What ends coded data; in it, 0xFF is followed by zero, or by a mark that stands alone."""
 _PNG_KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _PNG_SHOWN = _PNG_KEPT | {b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD", b"pHYs"}
 
@@ -18,17 +24,18 @@ _PNG_SHOWN = _PNG_KEPT | {b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD", b"pHYs"}
 def plain_jpeg(body: bytes) -> bytes | None:
     """Return a JPEG without comments, EXIF, profiles and whatever lies behind its end; None where it is none.
 
-    Adobe's marker stays, as it says how the colours are meant. One that breaks off ends where it breaks off.
+    Two marks stay, as they say how the colours are meant. One that breaks off ends where it breaks off.
     """
     if not body.startswith(JPEG):
         return None
     kept = [JPEG]
     for marker, segment in _segments(body):
-        is_said = marker in _APPLICATION or marker == _COMMENT
-        if not is_said or (marker == _JFIF and segment[4:9] == b"JFIF\0"):
+        if marker in _DRAWN:
             kept.append(segment)
-        elif marker == _ADOBE and segment[4:9] == b"Adobe":
-            kept.append(segment[:16])  # its length says 14
+        elif marker == _JFIF and segment[4:9] == b"JFIF\0" and len(segment) >= _SAYS:
+            kept.append(b"\xff\xe0\0\x10" + segment[4:_SAYS] + b"\0\0")  # without its thumbnail
+        elif marker == _ADOBE and segment[4:9] == b"Adobe" and len(segment) >= _SAYS:
+            kept.append(b"\xff\xee\0\x0e" + segment[4:_SAYS])
     return b"".join(kept)
 
 
@@ -51,19 +58,10 @@ def _segments(body: bytes) -> Iterator[tuple[int, bytes]]:
             return
         end = place + 2 + struct.unpack_from("!H", body, place + 2)[0]
         if marker == _SCAN:
-            end = _scan_end(body, end)
+            following = _MARKER.search(body, end)
+            end = following.start() if following else len(body)
         yield marker, body[place:end]
         place = end
-
-
-def _scan_end(body: bytes, place: int) -> int:
-    """Return where the coded data that begins at ``place`` ends: at the next marker that does not belong to it."""
-    while (place := body.find(b"\xff", place)) >= 0:
-        following = body[place + 1] if place + 1 < len(body) else _END
-        if following not in {0x00, 0xFF} and following not in _ALONE:
-            return place
-        place += 1
-    return len(body)
 
 
 def plain_png(body: bytes, *, strictly: bool = False) -> bytes | None:

@@ -28,9 +28,8 @@ _PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
 _FINEST_TABLE = 740
 """What the 64 steps of brightness add up to at ``QUALITY``; larger steps are coarser."""
 _LARGEST_STEP = 255
-_REDUCED = {"L", "LA", "RGB", "RGBA", "CMYK"}
-_ENOUGH = 128
-"""A side of this many pixels is enough to compare pictures by."""
+_ENOUGH = (144, 128)
+"""Places that are enough to see what is see-through."""
 _PLACES = 8
 _SOMETHING = 8
 """Of 256 greys, what lies between the darkest and the brightest place at least."""
@@ -108,10 +107,7 @@ def difference_hash(picture: Image.Image) -> int | None:
     Scaled, recompressed or slightly brighter copies of a picture differ in few of them. None for a picture in which
     there is next to nothing to see: all of those would be alike.
     """
-    small = picture
-    if picture.mode in _REDUCED:
-        small = picture.reduce((max(1, picture.width // _ENOUGH), max(1, picture.height // _ENOUGH)))
-    grey = _grey(small).resize((_PLACES + 1, _PLACES), Image.Resampling.BOX).tobytes()
+    grey = _grey(picture).resize((_PLACES + 1, _PLACES), Image.Resampling.BOX).tobytes()
     if max(grey) - min(grey) < _SOMETHING:
         return None
     bits = 0
@@ -126,7 +122,8 @@ def _grey(picture: Image.Image) -> Image.Image:
     if picture.mode == "I;16":
         return Image.frombytes("L", picture.size, picture.tobytes()[1::2])  # the higher bytes
     if picture.has_transparency_data:
-        seen = picture.convert("RGBA")
+        seen = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+        seen = seen.resize(_ENOUGH, Image.Resampling.BOX)
         picture = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
     return picture.convert("L")
 

@@ -63,9 +63,10 @@ class Reader:
             said = line.answers(reading, until=time.monotonic() + seconds + GRACE_SECONDS)
         finally:
             os.close(reading)
-        if said is None:
-            process.kill()
         if not said or "ended" not in said[-1]:
+            # Until it is gone for certain, the next document could be sent to it, too.
+            process.kill()
+            process.wait()
             raise Gone
         return said
 

@@ -67,6 +67,18 @@ class DeskRow:
     waits: bool
     is_late: bool
     is_own: bool
+    seen_at: datetime
+
+    @property
+    def age(self) -> timedelta:
+        """How long ago it was filed."""
+        return self.seen_at - self.claim.created_at
+
+    @property
+    def due_in(self) -> timedelta | None:
+        """In how long its status should end, negative where it is overdue; None where nothing is waited for."""
+        due = self.claim.due_at
+        return None if due is None or self.claim.status not in OPEN_STATUSES else due - self.seen_at
 
     @property
     def id(self) -> int:
@@ -188,28 +200,26 @@ def _open(db: Session, wanted: Wanted, now: datetime) -> Select[Claim]:
         "status" not in filters
     ):  # one status says that it is open, and said twice it would count twice to Postgres
         conditions.append(text(OPEN))
-    match filters.get("show"):
-        case "overdue":
-            conditions.append(Claim.due_at < now)
-        case "flagged":
-            conditions.append(Claim.open_flags > 0)
-        case "risk":
-            conditions.append(standing_rows.is_at_risk(now))
-        case "asked":
-            conditions.append(Claim.asked_at.is_not(None))
-        case "second":
-            waiting = select(Decision.claim_id).where(Decision.state == DecisionState.WAITING)
-            conditions.append(Claim.id.in_(waiting))
-    if wanted.order.name == "risk":
-        conditions.append(standing_rows.is_at_risk(now))
+    waiting = select(Decision.claim_id).where(Decision.state == DecisionState.WAITING)
+    shown = {
+        "overdue": Claim.due_at < now,
+        "flagged": Claim.open_flags > 0,
+        "risk": standing_rows.is_at_risk(now),
+        "asked": Claim.asked_at.is_not(None),
+        "second": Claim.id.in_(waiting),
+    }
     me = asking(db)
-    match filters.get("desk"):
-        case "mine":
-            conditions.append(Claim.assignee_id == me)
-        case "nobody":
-            conditions.append(Claim.assignee_id.is_(None))
-        case "others":
-            conditions.append(and_(Claim.assignee_id.is_not(None), Claim.assignee_id != me))
+    desks = {
+        "mine": Claim.assignee_id == me,
+        "nobody": Claim.assignee_id.is_(None),
+        "others": and_(Claim.assignee_id.is_not(None), Claim.assignee_id != me),
+    }
+    if "show" in filters:
+        conditions.append(shown[filters["show"]])
+    if "desk" in filters:
+        conditions.append(desks[filters["desk"]])
+    if wanted.order.name == "risk":
+        conditions.append(shown["risk"])
     return select(Claim).where(*conditions)
 
 
@@ -281,6 +291,7 @@ def _rows(db: Session, claims: Sequence[Claim], now: datetime) -> list[DeskRow]:
             waits=one.id in waits,
             is_late=one.due_at is not None and one.due_at < now and one.status in OPEN_STATUSES,
             is_own=me is not None and one.person_id == me,
+            seen_at=now,
         )
         for one in claims
     ]

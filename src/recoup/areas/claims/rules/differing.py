@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
@@ -48,19 +48,18 @@ _COLUMNS = (
 )
 
 
-def differences(change: Beside) -> Sequence[Difference]:
-    """Return what differs, in the order of the columns. An amount is written with its currency."""
+def differences(change: Beside, *, write: Callable[[Money], str] = str) -> Sequence[Difference]:
+    """Return what differs, in the order of the columns. An amount is written with its currency, as ``write`` does."""
     found = []
     for column, title, name in _COLUMNS:
-        before = written(getattr(change, f"was_{name}"), name, change.was_currency)
-        after = written(getattr(change, name), name, change.currency)
+        before = _written(getattr(change, f"was_{name}"), name, change.was_currency, write)
+        after = _written(getattr(change, name), name, change.currency, write)
         if before != after:
             found.append(Difference(column, title, before, after))
     return found
 
 
-def written(value: Any, name: str, currency: str | None) -> str:
-    """Write one value of a policy for a person."""
+def _written(value: Any, name: str, currency: str | None, write: Callable[[Money], str]) -> str:
     match value:
         case None:
             return NOTHING
@@ -68,7 +67,7 @@ def written(value: Any, name: str, currency: str | None) -> str:
             return "yes" if value else "no"
         case date():
             return value.isoformat()
-    return str(Money(value, currency or "")) if name.endswith("_minor") else str(value)
+    return write(Money(value, currency or "")) if name.endswith("_minor") else str(value)
 
 
 def refusal(change: Beside) -> Rejected:

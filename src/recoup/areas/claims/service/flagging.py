@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -73,6 +74,8 @@ def look(db: Session, claim_id: int, *, house_: House, now: datetime) -> int:
         defer(db, READ, once=f"{READ}:{claim.id}", claim_id=str(claim.id))
     _count(db, claim)
     if new:
+        for other in _alike(db, documents):
+            defer(db, LOOK, once=f"{LOOK}:{other}", claim_id=str(other))
         journal.record(
             db,
             "claims.flagged",
@@ -120,6 +123,11 @@ def resolve(
     )
     db.flush()
     return flag
+
+
+def _alike(db: Session, documents: Sequence[Document]) -> list[int]:
+    """Return the other claims with the same documents: what is odd about one is odd about them."""
+    return sorted({one.id for document in documents for one in document_rows.same_bytes(db, document)})
 
 
 def _seen(db: Session, document: Document) -> rules.Seen:

@@ -48,7 +48,12 @@ def parse(body: bytes, handler: ContentHandler, *, name: str) -> None:
             f"{name} defines entities of its own (a DTD), which no Word document does.",
             fix="Save it again with Word.",
         ) from error
-    except (SAXParseException, LookupError, ValueError) as error:
+    except (
+        SAXParseException,
+        LookupError,
+        ValueError,
+        OSError,
+    ) as error:  # OSError: no codec of that name is loaded
         raise Invalid(
             f"{name} is damaged: a part of it is no XML.", fix="Save it again, or as a PDF."
         ) from error

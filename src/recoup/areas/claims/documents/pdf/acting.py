@@ -93,9 +93,11 @@ def _mend_actions(one: Any, found: Found) -> None:
     for key in ("/A", "/PA"):
         action = one.get(key)
         if isinstance(action, Dictionary) and "/S" in action and not _is_good(action):
-            _drop(one, key, found, BAD_ACTIONS.get(_name(action, "/S"), ACTIONS))
-    if isinstance(one.get("/AA"), Dictionary):
-        _drop(one, "/AA", found, ACTIONS)
+            _drop(one, key, found, said_of(action))
+    if isinstance(events := one.get("/AA"), Dictionary):
+        for action in events.values():
+            found.took(said_of(action))
+        _drop(one, "/AA", found, "")
     if _name(one, "/S") in GOOD_ACTIONS:
         _drop(one, "/Next", found, ACTIONS)
 
@@ -117,6 +119,11 @@ def empty(one: Any) -> None:
     """Take everything out of a dictionary."""
     for key in list(one.keys()):
         del one[key]
+
+
+def said_of(action: Any) -> str:
+    """Say what goes with an action."""
+    return BAD_ACTIONS.get(_name(action, "/S"), ACTIONS) if isinstance(action, Dictionary) else ACTIONS
 
 
 def _is_bad(one: Any) -> str | None:

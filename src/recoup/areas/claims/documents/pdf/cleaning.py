@@ -11,13 +11,13 @@ from pikepdf.sanitize import Sanitizer
 
 from recoup.areas.claims.documents.found import Found
 from recoup.areas.claims.documents.pdf.acting import (
-    ACTIONS,
     ATTACHED,
     BAD_ANNOTATIONS,
     JAVASCRIPT,
     MEDIA,
     TELLS,
     mend,
+    said_of,
 )
 
 _ROOT = {
@@ -25,7 +25,7 @@ _ROOT = {
     "/MarkInfo", "/Lang", "/OCProperties", "/OutputIntents", "/PageLayout", "/PageMode",
 }  # fmt: skip
 _ROOT_GOES = {
-    "/OpenAction": "", "/AA": ACTIONS, "/AF": ATTACHED, "/Collection": "the portfolio", "/Perms": "digital signatures",
+    "/AF": ATTACHED, "/Collection": "the portfolio", "/Perms": "digital signatures",
     "/Metadata": "XMP data",
 }  # fmt: skip
 _NAMES_GO = {"/JavaScript": JAVASCRIPT, "/EmbeddedFiles": ATTACHED, "/Renditions": MEDIA}
@@ -77,11 +77,22 @@ def _root(root: Any, found: Found) -> None:
     mode = root.get("/PageMode")
     if mode is not None and str(mode) not in _MODES:
         del root["/PageMode"]
+    _note_actions(root, found)
     _keep_only(root, _ROOT, _ROOT_GOES, found)
 
 
+def _note_actions(one: Any, found: Found) -> None:
+    """Note what would run by itself; where a document opens at a page, which is no action, nobody need know."""
+    if isinstance(opening := one.get("/OpenAction"), Dictionary) and opening.get("/S") != Name.GoTo:
+        found.took(said_of(opening))
+    if isinstance(events := one.get("/AA"), Dictionary):
+        for action in events.values():
+            found.took(said_of(action))
+
+
 def _page(page: Any, found: Found) -> None:
-    _keep_only(page, _PAGE, {"/AA": ACTIONS, "/AF": ATTACHED}, found)
+    _note_actions(page, found)
+    _keep_only(page, _PAGE, {"/AF": ATTACHED}, found)
     annotations = page.get("/Annots")
     if annotations is None:
         return

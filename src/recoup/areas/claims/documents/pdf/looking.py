@@ -41,8 +41,13 @@ def look_again(written: BinaryIO, name: str) -> int:
             if isinstance(one, Stream):
                 unpacked += _unpacked(one, name)
                 if unpacked > MOST_UNPACKED:
-                    raise Invalid(f"{name} is too large when it is unpacked.", fix=_ANEW)
+                    raise too_large(name)
         return len(pdf.pages)
+
+
+def too_large(name: str) -> Invalid:
+    """Return what a PDF is refused with whose streams unpack to more than ``MOST_UNPACKED``."""
+    return Invalid(f"{name} is too large when it is unpacked.", fix=_ANEW)
 
 
 def _unpacked(stream: Any, name: str) -> int:

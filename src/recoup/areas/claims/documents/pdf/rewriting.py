@@ -14,15 +14,17 @@ from pikepdf.settings import set_qpdf_limits
 from recoup.areas.claims.documents.found import Found, moment
 from recoup.areas.claims.documents.limits import MEGABYTE
 from recoup.areas.claims.documents.pdf.cleaning import clean
-from recoup.areas.claims.documents.pdf.looking import look_again
-from recoup.areas.claims.documents.pdf.streams import repack
+from recoup.areas.claims.documents.pdf.looking import MOST_UNPACKED, look_again, too_large
+from recoup.areas.claims.documents.pdf.streams import repack, unpacks_to_more
 from recoup.core.errors import Invalid
 
 MOST_PAGES = 500
 MOST_OBJECTS = 50_000
 _MOST_WARNINGS = 200
 _LARGEST_STREAM = 100 * MEGABYTE
-_MOST_ITEMS = 1_000_000
+_TIGHTEST = 1_000
+"""A deflated byte comes to no more than some thousand: a small file need not be unpacked to know that it is small."""
+_MOST_ITEMS = 100_000
 _XMP_HEAD = 200_000
 _XMP = re.compile(rb"(CreateDate|ModifyDate|CreatorTool)(?:>|\s*=\s*[\"'])([^<\"']{1,100})")
 _ANEW = "Print it to a new PDF, and send that."
@@ -43,16 +45,18 @@ def bound() -> None:
 
 def rewrite(source: BinaryIO, into: BinaryIO, *, name: str) -> Found:
     """Write a PDF anew; raise Invalid for one that is damaged, protected, too large, or would lose what it shows."""
-    body = io.BytesIO(source.read())
+    body = source.read()
     try:
-        with pikepdf.open(body, conversion_mode="explicit") as pdf:
+        with pikepdf.open(io.BytesIO(body), conversion_mode="explicit") as pdf:
+            if len(body) * _TIGHTEST > MOST_UNPACKED and unpacks_to_more(pdf, MOST_UNPACKED):
+                raise too_large(name)
             found = _rewritten(pdf, into, name)
     except pikepdf.PasswordError as error:
         raise Invalid(
             f"{name} is protected by a password.", fix="Save or print it without the password, and send that."
         ) from error
     except pikepdf.PdfError as error:
-        raise Invalid(f"{name} is damaged, or no PDF that can be read.", fix=_ANEW) from error
+        raise Invalid(f"{name} is damaged, or no PDF with pages that can be read.", fix=_ANEW) from error
     into.flush()
     into.seek(0)
     pages = look_again(into, name)
@@ -68,8 +72,6 @@ def _rewritten(pdf: pikepdf.Pdf, into: BinaryIO, name: str) -> Found:
     pages = len(pdf.pages)
     if pages > MOST_PAGES:
         raise Invalid(f"{name} has {pages:,} pages; {MOST_PAGES} are taken.", fix="Send it in several parts.")
-    if pages == 0:
-        raise Invalid(f"{name} has no page.", fix=_ANEW)
     _shows_without_xfa(pdf.Root, name)
     found.said(pages=pages)
     _ask_metadata(pdf, found)
@@ -85,6 +87,7 @@ def _rewritten(pdf: pikepdf.Pdf, into: BinaryIO, name: str) -> Found:
         recompress_flate=True,
         encryption=False,
         fix_metadata_version=False,
+        preserve_pdfa=False,
         deterministic_id=True,
     )
     return found
@@ -128,5 +131,5 @@ def _drawable(written: BinaryIO, pages: int, name: str) -> None:
             found = len(document)
     except pypdfium2.PdfiumError:
         found = 0
-    if found != pages:
+    if not found or found != pages:
         raise Invalid(f"{name} is damaged: not all of its pages can be shown.", fix=_ANEW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import pikepdf
@@ -22,6 +23,18 @@ def filters(stream: Any) -> list[str]:
     if isinstance(named, Name):
         return [str(named)]
     return [str(one) for one in named if isinstance(one, Name)] if isinstance(named, Array) else []
+
+
+def unpacks_to_more(pdf: pikepdf.Pdf, most: int) -> bool:
+    """Say whether the streams of a PDF unpack to more bytes than ``most``; what cannot be unpacked adds nothing."""
+    unpacked = 0
+    for one in pdf.objects:
+        if isinstance(one, Stream) and all(name in GENERAL for name in filters(one)):
+            with suppress(pikepdf.PdfError):
+                unpacked += len(one.read_bytes())
+        if unpacked > most:
+            return True
+    return False
 
 
 def repack(pdf: pikepdf.Pdf, found: Found) -> None:
