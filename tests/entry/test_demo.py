@@ -57,7 +57,7 @@ def test_it_adds_up_with_a_worker_killed_in_the_middle(tmp_path: Path) -> None:
     assert running.returncode == 0, told
     result = json.loads(said)
     assert result["ok"]
-    assert [check["ok"] for check in result["checks"]] == [True] * 13
+    assert [check["ok"] for check in result["checks"]] == [True] * 19
     assert result["killed"]["records"] > 0
     assert result["killed"]["seconds"] < 30
     streams = {one["stream"].split(":")[0]: one for one in result["streams"]}
