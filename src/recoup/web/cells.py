@@ -80,7 +80,8 @@ _WRITERS: Mapping[Kind, Callable[[Any, shown.Moments], str]] = {
     "duration": lambda value, _: shown.duration(value),
     "whole": lambda value, _: shown.whole(value),
     "quantity": lambda value, _: shown.quantity(value),
-    "money": lambda value, _: shown.money(value),
+    # One thing, where a phone puts the things of a cell apart.
+    "money": lambda value, _: f"<span>{shown.money(value)}</span>",
     "size": lambda value, _: shown.size(value),
     "yes": lambda value, _: "yes" if value else "no",
     "code": lambda value, _: f'<code class="clip" title="{escape(value)}">{escape(value)}</code>',

@@ -75,7 +75,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         started = False
-        scope = self._from_client(scope)
+        bound = Bound(self._largest_body)
+        scope = {**self._from_client(scope), BOUND: bound}
 
         async def careful(message: Message) -> None:
             nonlocal started
@@ -102,8 +103,7 @@ class Guard:
             await refusal(scope, receive, careful)
             return
         try:
-            bound = Bound(self._largest_body)
-            await self._app({**scope, BOUND: bound}, _bounded(bound, headers, receive), careful)
+            await self._app(scope, _bounded(bound, headers, receive), careful)
         except Exception as error:
             if (
                 started

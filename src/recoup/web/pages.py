@@ -150,8 +150,8 @@ def _said(request: Request) -> Said | None:
 def first_place(request: Request, caller: Caller, *, otherwise: str = "/desk/account") -> str:
     """Return where the first line of somebody's menu leads; who may see none of it is led ``otherwise``."""
     environment_: Environment = request.app.state.templates
-    items: tuple[MenuItem, ...] = environment_.globals["menu"]
-    return next((item.href for item in items if caller.may(item.may)), otherwise)
+    items: Any = environment_.globals["menu"]
+    return next((str(item.href) for item in items if caller.may(item.may)), otherwise)
 
 
 def sign_in_first(request: Request) -> Response:

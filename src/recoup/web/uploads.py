@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -76,10 +76,12 @@ async def received(request: Request, home: Path, bounds: Bounds) -> AsyncIterato
         shutil.rmtree(own, ignore_errors=True)
 
 
-def sweep(home: Path) -> None:
-    """Remove what a crash left of requests in the making; call it before the first request."""
+def sweep(home: Path, *, before: float) -> None:
+    """Remove what a crash left of requests that came before an instant, in seconds since 1970."""
     for left in (home / FOLDER).glob("tmp*"):
-        shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            if left.stat().st_mtime < before:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 async def _read(request: Request, folder: Path, bounds: Bounds) -> Form:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from recoup.areas.claims import incoming
 from recoup.core.system import System
 from support.claims import CARL, FIELDS, as_, claims_api, file_claim, pdf, policy_of, populate
 
@@ -188,3 +190,13 @@ def test_a_name_that_says_another_kind_is_refused(system: System, client: httpx2
         answer = file_claim(client, policy, files=[("files", (name, pdf(), PDF))])
         assert answer.status_code == 415, (name, answer.text)
     assert left(system) == []
+
+
+def test_what_a_crash_left_is_swept_after_a_day(system: System) -> None:
+    begun = system.home / "incoming" / "tmpabc"
+    begun.mkdir(parents=True)
+    (begun / "0.in").write_bytes(b"half")
+    incoming.sweep(system.home, now=datetime.now(UTC))
+    assert begun.exists()
+    incoming.sweep(system.home, now=datetime.now(UTC) + timedelta(days=2))
+    assert not begun.exists()

@@ -195,7 +195,7 @@ def test_each_sees_what_they_may(system: System) -> None:
             said = text_of(main_of(client.get(path, headers=as_role(Role.ANALYST))))
             assert "alar" not in said.replace("“sal”", "")
         customer = client.get("/desk", headers=as_role(Role.CUSTOMER))
-        assert customer.headers["location"] == "/desk/account"
+        assert customer.headers["location"] == "/desk/my-claims"  # the first line of their menu
         assert client.get("/desk/search?q=sal", headers=as_role(Role.CUSTOMER)).status_code == 403
         stranger = client.get("/desk", headers={"Authorization": "Bearer nobody"})
         assert stranger.status_code == 303

@@ -23,6 +23,7 @@ from support.people import ADA, BOB, CARL, REA, Mailbox, sign_in, work
 from support.people import shown as caller_with
 
 ACCOUNT, FACTORS, KEYS = "/desk/account", "/desk/account/factors", "/desk/account/keys"
+CLAIMS = "/desk/my-claims"
 NASTY = "{{7*7}} <script>alert(1)</script>"
 
 
@@ -330,8 +331,9 @@ def test_a_customer_reaches_their_own_things_and_nothing_else(
 ) -> None:
     known(CARL, Role.CUSTOMER)
     with came_in(address, sign_in(system, mailbox, CARL)) as client:
-        assert client.get("/", follow_redirects=True).url.path == ACCOUNT
-        assert reached(client) == {ACCOUNT, KEYS, FACTORS, f"{FACTORS}/passkey"}
+        assert client.get("/", follow_redirects=True).url.path == CLAIMS
+        mine = {CLAIMS, f"{CLAIMS}/new", "/desk/my-policies"}
+        assert reached(client) == {ACCOUNT, KEYS, FACTORS, f"{FACTORS}/passkey"} | mine
 
 
 def test_nobody_reaches_anything_but_the_door(address: str) -> None:

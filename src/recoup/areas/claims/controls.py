@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from recoup.areas.claims.rules import authority
 from recoup.areas.claims.rules.statuses import ServiceLevels
 from recoup.core.errors import Invalid
+from recoup.core.money import Money
 from recoup.office.controls import service as house
 from recoup.office.controls.rules import Control
 from recoup.office.controls.service import Held
@@ -108,7 +109,12 @@ COLOUR = Control(
     "claims.colour", str, "#4F46E5", "The colour of mails to claimants.", longest=7, check=_colour
 )
 CURRENCY = Control(
-    "claims.currency", str, "EUR", "The currency of imported policies that name none (ISO 4217).", longest=3
+    "claims.currency",
+    str,
+    "EUR",
+    "The currency of imported policies that name none (ISO 4217).",
+    longest=3,
+    check=lambda typed: Money(0, typed),
 )
 CONTROLS = (
     MOST_DOCUMENTS,

@@ -332,6 +332,45 @@ class StatusAsked(Asked):
     )
 
 
+class ClaimNamed(Asked):
+    """One of many claims, with the version that was seen, and what of it is approved."""
+
+    id: Annotated[int, Field(ge=1, le=2**63 - 1)]
+    version: Version | None = None
+    approved_amount: AmountAsked | None = None
+
+
+class BulkAsked(Asked):
+    """A move of many claims, each by itself."""
+
+    claims: Annotated[list[ClaimNamed], Field(min_length=1, max_length=200)]
+    status: Status
+    status_notes: NoteText | None = None
+    reason_code: Reason | None = None
+
+
+class BulkResult(Shown):
+    """What became of one claim."""
+
+    id: int
+    outcome: Literal["done", "waiting", "refused"] = Field(
+        description="`waiting`: the approval is above the reviewer's limit, and waits for a second person."
+    )
+    claim_number: str
+    status: str
+    detail: str = Field(description="Why it was left as it is; empty where it was not.")
+
+
+class BulkShown(Shown):
+    """What became of each claim, in the order in which they were named."""
+
+    id: UUID
+    done: int
+    waiting: int
+    refused: int
+    results: list[BulkResult]
+
+
 class DecisionAsked(Asked):
     """What a second person says of an approval."""
 

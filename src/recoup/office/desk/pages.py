@@ -31,9 +31,9 @@ def front() -> Response:
 
 @router.get("/desk")
 def overview(request: Request, db: Db, system: Running, now: Now, me: SignedIn) -> Response:
-    """Show how everything stands; whom that does not concern is led to their own account."""
+    """Show how everything stands; whom that does not concern is led to the first line of their own menu."""
     if not me.may("overview.look"):
-        return RedirectResponse("/desk/account", HTTPStatus.SEE_OTHER)
+        return RedirectResponse(pages.first_place(request, me), HTTPStatus.SEE_OTHER)
     parts = shown.parts_for(system, me)
     waiting = shown.waiting(db, parts, now=now)
     return pages.render(

@@ -30,6 +30,7 @@ EVENTS: Mapping[str, str] = {
     "messages.tested": "A test of {template} went to {to}.",
     "messages.template_changed": "The wording of {name} was changed. {note}",
     "people.added": "{address} was let in as {role}.",
+    "people.added_together": "{people} people were let in as {role}.",
     "people.disabled": "{address} was kept out.",
     "people.enabled": "{address} was let in again.",
     "people.role_changed": "{address} became {role}, before {was}.",

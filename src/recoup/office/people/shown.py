@@ -12,6 +12,7 @@ from markupsafe import Markup
 SAYS: Mapping[str, str] = {
     "account.look": "see one's own account, sessions, keys and second factors",
     "account.change": "change one's own account, make and revoke keys",
+    "claims.own": "see one's own policies and claims, file claims, write to their reviewers",
     "overview.look": "open the overview",
     "jobs.look": "see jobs, schedules, runs and their logs",
     "files.look": "open stored files",
@@ -19,6 +20,7 @@ SAYS: Mapping[str, str] = {
     "owed.look": "see what is owed, and when it lapses",
     "rights.look": "see claims, assets, reports and what changed",
     "metering.look": "see streams, windows, entries and where a figure comes from",
+    "claims.look": "see everybody's policies, insurance claims and their documents",
     "health.look": "see how everything stands",
     "jobs.run": "start and stop runs",
     "journal.look": "read and verify the journal",
@@ -28,12 +30,14 @@ SAYS: Mapping[str, str] = {
     "rights.settle": "take reports that wait, or turn them away",
     "metering.export": "export usage",
     "metering.settle": "settle held windows, adjustments and quarantined records",
+    "claims.decide": "take, decide and pay insurance claims",
     "jobs.change": "change schedules and pause jobs",
     "messages.change": "change what messages say and who gets them",
     "controls.look": "see what can be changed while everything runs",
     "controls.change": "change controls",
     "people.look": "see who may come in",
     "people.change": "invite people, change roles, keep people out",
+    "claims.import": "bring policies and past insurance claims in",
     "access.look": "read the access log",
 }
 """What each permission lets somebody do; checked against ``permissions.MAY`` by a test."""

@@ -27,7 +27,7 @@ function themed(option) {
     tooltip: { trigger: "axis", renderMode: "richText", ...option.tooltip },
     aria: { enabled: true },
     xAxis: axis(option.xAxis),
-    yAxis: axis(option.yAxis),
+    yAxis: Array.isArray(option.yAxis) ? option.yAxis.map(axis) : axis(option.yAxis),
   };
 }
 

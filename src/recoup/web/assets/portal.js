@@ -9,6 +9,7 @@ import { drawIn, redrawAll } from "./charts.js";
 import "./passkeys.js";
 import "./uploads.js";
 import "./drafts.js";
+import "./review.js";
 
 const on = (type, selector, work) =>
   document.addEventListener(type, (event) => {
@@ -48,9 +49,10 @@ on("click", "[data-close]", (button) => button.closest("dialog").close());
 on("click", "dialog", (dialog, event) => event.target === dialog && dialog.close());
 
 // A second click on a button must not do it twice.
-on("submit", "form:not([data-confirm])", (form) => hold(form));
-on("submit", "form[data-confirmed]", (form) => hold(form));
-function hold(form) {
+on("submit", "form:not([data-confirm])", hold);
+on("submit", "form[data-confirmed]", hold);
+function hold(form, event) {
+  if (event.submitter?.formTarget) return; // it opens elsewhere, and this page stays
   if ((form.getAttribute("method") || "get").toLowerCase() !== "post") return;
   setTimeout(() => form.querySelectorAll("button:not([type=button])").forEach((one) => (one.disabled = true)));
 }

@@ -50,8 +50,8 @@ def page(
     after: str | None,
     limit: int,
 ) -> Slice[Claim]:
-    """Return claims, the newest first: one person's, or everybody's."""
-    statement = select(Claim)
+    """Return claims, the newest first: one person's, or everybody's; what was imported as history is left out."""
+    statement = select(Claim).where(~Claim.is_history)
     if owner is not None:
         statement = statement.where(Claim.person_id == owner)
     if status is not None:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date, time
+from decimal import Decimal
 
 from recoup.areas.claims.models import ClaimType
 from recoup.core.errors import Invalid
@@ -50,6 +51,8 @@ def amount(typed: str, currency: str, *, what: str = "The amount") -> Money:
         raise Invalid(
             f"{what} {typed[:40]!r} is not an amount.", fix="Write it like 1250.00, without a currency."
         )
+    if Decimal(text) > LARGEST:
+        raise Invalid(f"{what} is larger than anything that can be claimed.")
     try:
         money = Money.parse(text, currency)
     except Invalid:
@@ -59,8 +62,6 @@ def amount(typed: str, currency: str, *, what: str = "The amount") -> Money:
         ) from None
     if money.minor <= 0:
         raise Invalid(f"{what} has to be more than nothing.")
-    if money.minor > Money.parse(str(LARGEST), currency).minor:
-        raise Invalid(f"{what} is larger than anything that can be claimed.")
     return money
 
 

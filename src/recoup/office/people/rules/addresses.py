@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ def normalise(text: str) -> str:
     return found
 
 
+@functools.lru_cache(maxsize=10_000)  # most of a list's addresses are in a few domains
 def domain(text: str) -> str:
     """Return the DNS name of a domain in lower case; raise Invalid for anything else, such as a dot at the end."""
     lowered = "".join(map(_lower, text.strip(" \t")))
