@@ -49,12 +49,14 @@ from recoup.office.people.service.sessions import open_session
 CONNECTIONS, ASKERS = 16, 2
 SECONDS, ROUNDS = 10.0, 3
 CLAIMS = 1_000_000
+SETTLES = 45.0
+"""Seconds that the database has to itself after they were written."""
 HERE = Path(__file__).parent
 PAGES = {
     "own claims (API)": ("customer", "/claims"),
     "all claims (API)": ("reviewer", "/claims/all"),
-    "queue, oldest": ("reviewer", "/desk/claims"),
-    "queue, amount": ("reviewer", "/desk/claims?order=amount"),
+    "queue, due first": ("reviewer", "/desk/claims"),
+    "queue, largest": ("reviewer", "/desk/claims?order=largest"),
     "my claims": ("customer", "/desk/my-claims"),
 }
 """What is asked at fifty requests a second."""
@@ -62,9 +64,11 @@ PAGES = {
 ROWS = """
 insert into claims (claim_number, person_id, person_name, policy_id, policy_number, claim_type, incident_date,
   description, currency, claim_minor, approved_minor, status, status_notes, reason_code, version, open_flags,
-  is_history, created_at, updated_at, looked_at, status_since, due_at, decided_at, loss_location, cause, police_report_no)
+  is_history, created_at, updated_at, looked_at, status_since, due_at, decided_at, loss_location, cause,
+  police_report_no)
 select 'CLM-' || to_char(at, 'YYYYMMDD') || '-' || upper(lpad(to_hex(n), 8, '0')),
-  case when n % 5000 = 0 then cast(:person as uuid) else cast(:other as uuid) end, 'Carl', null, 'H-' || n % 100000,
+  case when n % 5000 = 0 then cast(:person as uuid) else cast(:other as uuid) end, 'Carl', null,
+  'H-' || n % 100000,
   (array['medical', 'accident', 'property_damage', 'theft', 'fire'])[1 + n % 5], at::date - 3, 'It broke.', 'EUR',
   10000 + (n::bigint * 7919) % 900000, case when status in ('approved', 'completed') then 9000 end, status,
   case when status = 'rejected' then 'No.' else '' end, '', 2, (n % 29 = 0)::int, false, at, at, at, at,
@@ -172,6 +176,7 @@ def measure_lists(house: House) -> None:
             db.execute(text(ROWS), {"rows": CLAIMS, "person": first.id, "other": second.id})
         with system.sessions.begin() as db:
             db.execute(text("analyze claims"))
+    time.sleep(SETTLES)  # what writing a million rows set going in the database is no part of an answer
     who = {"customer": first.headers, "reviewer": house.reviewer}
     with listening() as door, serving(programs(house)["ours, rewritten"], door, house):
         print(f"\n{CLAIMS:,} claims, 50 requests/s   p50      p99     most  (ms; wanted: p99 under 60)")

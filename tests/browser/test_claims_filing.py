@@ -19,15 +19,17 @@ from sqlalchemy import select
 from recoup.areas.claims import incoming
 from recoup.areas.claims.models import Claim, Document, Draft
 from recoup.core.system import System
+from recoup.office.outbox import handover
 from support.browser import DESK, PHONE, Complaints
 from support.browsing import served, session_of
-from support.claims import CARL, pdf, picture, policy_of, populate
+from support.claims import CARL, REA, looked_at, pdf, picture, policy_of, populate
 from support.house import MovableClock, opened
 from support.people import Mailbox
 from support.postgres import Database
 from support.walk import settled
 
 pytestmark = pytest.mark.xdist_group("browser")
+expect.set_options(timeout=20_000)
 
 MINE = "/desk/my-claims"
 PICTURES = Path(__file__).parents[2] / "var" / "screenshots"
@@ -50,7 +52,7 @@ class Phone:
     """A signed-in customer's profile in a browser, and where it looks at."""
 
     def __init__(self, address: str, token: str, started: Browser) -> None:
-        self.address, self._token, self._started = address, token, started
+        self.address, self._token, self.started = address, token, started
 
     @contextmanager
     def profile(
@@ -58,7 +60,7 @@ class Phone:
     ) -> Iterator[BrowserContext]:
         """Open a profile of its own."""
         size: Any = dict(zip(("width", "height"), PHONE if is_phone else DESK, strict=True))
-        opened_ = self._started.new_context(
+        opened_ = self.started.new_context(
             viewport=size,
             color_scheme="dark" if theme == "dark" else "light",
             reduced_motion="reduce",
@@ -129,8 +131,37 @@ def begun(page: Page, phone: Phone) -> None:
     page.wait_for_url("**/documents")
 
 
-def test_a_claim_is_filed_on_a_phone_that_loses_the_network(
-    *, phone: Phone, system: System, files: list[Path], monkeypatch: pytest.MonkeyPatch
+def sent_through_a_gap(profile: BrowserContext, page: Page, files: list[Path], gate: Gate) -> Gate:
+    """Send documents while the connection goes and comes back; wait until all are here."""
+    page.locator("#files").set_input_files(files)
+    while not gate.shut.is_set():
+        page.wait_for_timeout(20)
+    profile.set_offline(True)
+    expect(page.get_by_text("No connection. Sending goes on when it is back.").first).to_be_visible()
+    gate.opened.set()  # the server takes the piece whose answer is lost
+    page.screenshot(path=_picture("phone", "my-claims-offline"), full_page=True)
+    profile.set_offline(False)
+    expect(page.locator("[data-documents] li[id^=document-]")).to_have_count(3)
+    expect(page.locator("#documents-count")).to_have_text("3 of at most 10")
+    expect(page.locator("[data-told]")).to_contain_text("is here.")
+    page.screenshot(path=_picture("phone", "my-claims-documents"), full_page=True)
+    return gate
+
+
+def decided(page: Page, address: str) -> None:
+    """Decide the one claim of the queue by keys: open it, take it under review, approve it. A key chooses, Enter does."""
+    page.goto(f"{address}/desk/claims")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/desk/claims/\d+"))
+    for key, told in (("u", "under review"), ("a", "approved")):
+        page.keyboard.press(key)
+        page.keyboard.press("Enter")
+        expect(page.locator("[role=status]", has_text=told).first).to_be_visible()
+
+
+def test_a_claim_is_filed_on_a_phone_that_loses_the_network_and_decided_on_a_desk(
+    *, phone: Phone, system: System, mailbox: Mailbox, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard = Complaints()
     with phone.profile() as profile:
@@ -138,19 +169,7 @@ def test_a_claim_is_filed_on_a_phone_that_loses_the_network(
         heard.listen(page)
         begun(page, phone)
         expect(page.get_by_text("Take a photo")).to_be_visible()
-        gate = Gate(monkeypatch, lets=3)
-        page.locator("#files").set_input_files(files)
-        while not gate.shut.is_set():
-            page.wait_for_timeout(20)
-        profile.set_offline(True)
-        expect(page.get_by_text("No connection. Sending goes on when it is back.").first).to_be_visible()
-        gate.opened.set()  # the server takes the piece whose answer is lost
-        page.screenshot(path=_picture("phone", "my-claims-offline"), full_page=True)
-        profile.set_offline(False)
-        expect(page.locator("[data-documents] li[id^=document-]")).to_have_count(3)
-        expect(page.locator("#documents-count")).to_have_text("3 of at most 10")
-        expect(page.locator("[data-told]")).to_contain_text("is here.")
-        page.screenshot(path=_picture("phone", "my-claims-documents"), full_page=True)
+        gate = sent_through_a_gap(profile, page, files, Gate(monkeypatch, lets=3))
         page.get_by_role("link", name="Next").click()
         page.wait_for_url("**/review")
         expect(page.get_by_text("1250.50 EUR")).to_be_visible()
@@ -171,6 +190,21 @@ def test_a_claim_is_filed_on_a_phone_that_loses_the_network(
     sizes = {(one.name, one.stat().st_size, claim.id) for one in files}
     assert {tuple(one) for one in kept} == sizes
     assert [one for one in heard.heard if not NO_NETWORK.search(one)] == []
+    looked_at(system, claim.id)
+    reviewer = Phone(phone.address, session_of(system, mailbox, REA).token, phone.started)
+    with reviewer.profile(is_phone=False) as profile:
+        page = profile.new_page()
+        heard = Complaints()
+        heard.listen(page)
+        decided(page, phone.address)
+    assert heard.heard == []
+    handover.drain(system, "mail")
+    told = mailbox.texts(CARL)[1:]  # the first one is the code to sign in with
+    number = claim.claim_number
+    assert [one for one in told if number in one] == told
+    assert sum("your claim was filed" in one for one in told) == 1
+    assert sum("we approved 1,250.50 EUR" in one for one in told) == 1
+    assert len(told) == 3
 
 
 def test_an_upload_goes_on_after_a_reload_when_the_same_file_is_chosen_again(

@@ -173,7 +173,7 @@ def reviewers(db: Session, period: Period) -> list[Reviewer]:
         held = Counter({addresses[one]: count for one, count in counts.items() if one in addresses})
     found: dict[str, Reviewer] = {}
     for one in figure_rows.reviewers(db, period):
-        name = who(one.actor)
+        name = _reviewer(one.actor)
         known = found.get(name, Reviewer(name, 0, 0, None, None))
         hours = one.hours if known.hours is None else known.hours
         found[name] = Reviewer(
@@ -185,6 +185,12 @@ def reviewers(db: Session, period: Period) -> list[Reviewer]:
         Reviewer(one.name, one.approved, one.rejected, one.hours, None if held is None else held[one.name])
         for one in rows
     ]
+
+
+def _reviewer(actor: str) -> str:
+    """Return who decided: a person is one person, whether they came in by a session or with a token."""
+    how, _, name = actor.partition(":")
+    return name if how in {"session", "token"} else who(actor)
 
 
 # ---------------------------------------------------------------- as lists
