@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from uuid import UUID
 
@@ -13,10 +14,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from recoup.core.system import System
-from support.browser import DESK, PHONE, Complaints, context
+from support.browser import DESK, PHONE, Complaints, Theme, context
 from support.browsing import served, session_of
 from support.claim_rows import written
-from support.claims import CARL, REA, file_claim_as, policy_of, populate, stored
+from support.claims import CARL, REA, claims_api, file_claim, policy_of, populate, stored
 from support.house import MovableClock, opened
 from support.people import Mailbox
 from support.postgres import Database
@@ -156,13 +157,20 @@ def test_without_scripts_everything_is_decided_all_the_same(
     profile.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_claim_with_everything_is_usable_by_everybody_on_any_screen(  # noqa: PLR0917 - fixtures
-    browser: Browser, address: str, token: str, system: System, ids: dict[str, UUID], complaints: Complaints, theme: str
+def test_a_claim_with_everything_is_usable_by_everybody_on_any_screen(
+    *,
+    browser: Browser,
+    address: str,
+    token: str,
+    system: System,
+    ids: dict[str, UUID],
+    complaints: Complaints,
 ) -> None:
-    claim = file_claim_as(system, address, policy_of(system, ids[CARL]))
-    for size in (DESK, PHONE):
-        profile = context(browser, theme="dark" if theme == "dark" else "light", size=size)
+    with claims_api(system) as client:
+        claim = file_claim(client, policy_of(system, ids[CARL])).json()["id"]
+    themes: tuple[Theme, Theme] = ("light", "dark")
+    for theme, size in product(themes, (DESK, PHONE)):
+        profile = context(browser, theme=theme, size=size)
         profile.add_cookies([{"name": "recoup", "value": token, "url": address}])
         page = profile.new_page()
         complaints.listen(page)
@@ -172,8 +180,8 @@ def test_a_claim_with_everything_is_usable_by_everybody_on_any_screen(  # noqa: 
             assert page.evaluate(WIDER_THAN_THE_SCREEN) <= 0, path
             assert [one["id"] for one in Axe().run(page).response["violations"]] == [], path
         page.goto(f"{address}{QUEUE}/{claim}")
-        pictures = page.locator(".viewer-page img")
-        expect(pictures.first).to_be_visible()
-        assert pictures.first.evaluate("async one => { await one.decode(); return one.naturalWidth; }") > 300
+        drawn = page.locator(".viewer-page img").first
+        expect(drawn).to_be_visible()
+        assert drawn.evaluate("async one => { await one.decode(); return one.naturalWidth; }") > 300
         profile.close()
     assert complaints.heard == []

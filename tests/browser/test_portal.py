@@ -26,11 +26,13 @@ NO_PLACES = {
     "/desk/search",
     "/desk/runs/{run_id}/events",
     "/desk/rights/claim/{owner}/{key}/now",
+    "/desk/claims/{claim_id:int}/mail",
     "/desk/claims/policies/import/{file_id}",
     "/desk/claims/policies/import/{file_id}/rejected",
 }
 """One leads on, one is reached by typing, one is a stream of what a page shows, one is a part of a page that asks
-YouTube, on a click, and two are there once a sheet of policies was sent; each has tests of its own."""
+YouTube, on a click, one is a mail before it leaves, as a form has it, and two are there once a sheet of policies was
+sent; each has tests of its own."""
 WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 

@@ -18,6 +18,7 @@ def all_done(page: Page, portal: Portal) -> list[str]:
         exported(page, at),
         settled_in_bulk(page, portal),
         differences_chosen(page, at),
+        claims_taken(page, at),
         app_begun(page, at),
         f"{at}/desk/metering/export/rehearsal",
         f"{at}/desk/waiting",
@@ -64,6 +65,17 @@ def differences_chosen(page: Page, at: str) -> str:
     page.locator("input[name=id]").first.check()
     page.get_by_role("button", name="Carry on…").click()
     page.wait_for_url(re.compile("/desk/metering/adjustments/settle"))
+    return page.url
+
+
+def claims_taken(page: Page, at: str) -> str:
+    """Take a claim among several, on whatever desk it is; return what came of it."""
+    page.goto(f"{at}/desk/claims")
+    page.locator("input[name=id]").first.check()
+    page.get_by_role("button", name="Take…").click()
+    page.wait_for_url(f"{at}/desk/claims/bulk")
+    page.locator("main form button.btn-primary").click()
+    page.wait_for_url(re.compile("/desk/claims/bulk/"))
     return page.url
 
 

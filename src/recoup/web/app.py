@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
 from starlette.routing import BaseRoute
 
@@ -27,19 +27,14 @@ Tags = Sequence[Mapping[str, str]]
 
 
 class Api(FastAPI):
-    """The API: its routes one by one for whoever describes them, and indexed for whoever asks."""
+    """The API: its routes are described as FastAPI puts them together, and found by the beginning of their path."""
 
-    plain: list[BaseRoute] | None = None
+    described_by: Callable[[], list[BaseRoute]] | None = None
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """Return the routes one by one."""
-        return self.router.routes if self.plain is None else self.plain
-
-    def index(self) -> None:
-        """Find routes by the beginning of their path from now on; none may be added afterwards."""
-        self.plain = list(self.router.routes)
-        self.router.routes[:] = routing.indexed(self.plain)
+        """Return the routes as they are described."""
+        return self.router.routes if self.described_by is None else self.described_by()
 
 
 def described(
@@ -50,29 +45,9 @@ def described(
     detail: Sequence[Checks] = (),
 ) -> Api:
     """Return the API without a system behind it: enough to describe it."""
-    api = Api(
-        title="Recoup",
-        version=version("recoup"),
-        summary="One server for everything a company is owed.",
-        openapi_tags=[dict(tag) for tag in tags],
-        openapi_url=None,  # the description is behind the key, as everything is
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        responses=errors.RESPONSES,
-    )
-    errors.install(api)
-    # Routes are tried in this order: what people wait for comes first.
-    for router in (opened(door) for area in areas for door in area.pages):
-        api.include_router(router, include_in_schema=False)
-    api.include_router(health.router(ready=ready, detail=detail))
-    for router in (opened(door) for area in areas for door in area.routers):
-        api.include_router(router)
-
-    @api.get("/openapi.json", summary="This description", tags=["health"], dependencies=[Depends(signed_in)])
-    def openapi() -> JSONResponse:
-        return JSONResponse(schema_of(api))
-
+    api = _empty(tags)
+    for router, is_described in _routers(areas, ready=ready, detail=detail):
+        api.include_router(router, include_in_schema=is_described)
     return api
 
 
@@ -89,12 +64,14 @@ def create_app(
     ``ready`` are the checks without which the server can do nothing; ``detail`` are those that /healthz adds to the
     parts' own.
     """
-    api = described(areas, tags=tags, ready=ready, detail=detail)
+    api = _empty(tags)
+    # What includes a router makes each of its routes anew, which takes seconds, and changes only how it is described.
+    routers = [*(router for router, _ in _routers(areas, ready=ready, detail=detail)), static_files.router]
+    api.router.routes.extend(routing.indexed([route for router in routers for route in router.routes]))
+    api.described_by = lambda: described(areas, tags=tags, ready=ready, detail=detail).router.routes
     api.state.system = system
     api.state.ending = threading.Event()
     api.state.templates = pages.environment(areas)
-    api.include_router(static_files.router)
-    api.index()
     settings = system.settings
     api.add_middleware(
         Guard,
@@ -104,6 +81,37 @@ def create_app(
         seen=visits.watcher(system),
     )
     return api
+
+
+def _empty(tags: Tags) -> Api:
+    """Return an API that describes itself, and has nothing else yet."""
+    api = Api(
+        title="Recoup",
+        version=version("recoup"),
+        summary="One server for everything a company is owed.",
+        openapi_tags=[dict(tag) for tag in tags],
+        openapi_url=None,  # the description is behind the key, as everything is
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=errors.RESPONSES,
+    )
+    errors.install(api)
+
+    @api.get("/openapi.json", summary="This description", tags=["health"], dependencies=[Depends(signed_in)])
+    def openapi() -> JSONResponse:
+        return JSONResponse(schema_of(api))
+
+    return api
+
+
+def _routers(
+    areas: Sequence[Area], *, ready: Sequence[Checks], detail: Sequence[Checks]
+) -> Iterator[tuple[APIRouter, bool]]:
+    """Yield every router, and whether it is described; routes are tried in this order."""
+    yield from ((opened(door), False) for area in areas for door in area.pages)
+    yield health.router(ready=ready, detail=detail), True
+    yield from ((opened(door), True) for area in areas for door in area.routers)
 
 
 def hosts_of(host: str, *, address: str | None = None) -> set[str]:

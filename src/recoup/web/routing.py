@@ -5,7 +5,7 @@ FastAPI tries one route after the other, which came to a quarter of the processo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
@@ -19,11 +19,10 @@ def indexed(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
 
     What begins with a parameter, or says nothing of its paths, stays in every group.
     """
-    beginnings = [_beginnings(one) for one in routes]
-    known = {each for found in beginnings if found is not None for each in found}
+    beginnings = [_beginning_of(one) for one in routes]
     groups = {
-        each: [one for one, found in zip(routes, beginnings, strict=True) if found is None or each in found]
-        for each in known
+        each: [one for one, found in zip(routes, beginnings, strict=True) if found in {None, each}]
+        for each in {found for found in beginnings if found is not None}
     }
     anywhere = [one for one, found in zip(routes, beginnings, strict=True) if found is None]
     return [_Index(groups, anywhere)]
@@ -59,21 +58,7 @@ def beginning(path: str) -> str:
     return f"{first}/{rest.partition('/')[0]}" if first == DESK else first
 
 
-def _beginnings(route: BaseRoute) -> frozenset[str] | None:
-    """Return how the paths of a route, or of a router, may begin; None where that can be anything."""
-    found = set()
-    for path in _paths(route):
-        each = beginning(path)
-        if "{" in each:
-            return None
-        found.add(each)
-    return frozenset(found) or None
-
-
-def _paths(route: BaseRoute) -> Iterable[str]:
-    inner = getattr(route, "effective_route_contexts", None)
-    if inner is None:
-        yield getattr(route, "path", "{")
-        return
-    for one in inner():
-        yield one.path or getattr(one.starlette_route, "path", "{")
+def _beginning_of(route: BaseRoute) -> str | None:
+    """Return how the paths of a route begin; None where that can be anything."""
+    each = beginning(getattr(route, "path", "/{path}"))
+    return None if "{" in each else each
