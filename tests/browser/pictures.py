@@ -15,7 +15,14 @@ WANTED = (
     ("overview", "/desk", "light"),
     ("metering", "/desk/metering", "light"),
     ("runs", "/desk/runs", "dark"),
+    ("rights", "/desk/rights", "light"),
+    ("claims", "/desk/claims", "light"),
 )
+FIRST: dict[str, str] = {
+    "metering": "a[href*='/desk/metering/streams/']",
+    "claims": "a[href*='/desk/claims/']:has-text('CLM-')",
+}
+"""What is opened on a page before its picture is taken."""
 SIZE = (1280, 800)
 
 
@@ -32,8 +39,8 @@ def main() -> None:
             page = profile.new_page()
             page.goto(portal.address + path)
             settled(page)
-            if name == "metering":
-                page.locator("a[href*='/desk/metering/streams/']").first.click()
+            if name in FIRST:
+                page.locator(FIRST[name]).first.click()
                 settled(page)
             page.screenshot(path=FOLDER / f"{name}.png")
             profile.close()

@@ -211,6 +211,7 @@ def upgrade() -> None:
         ["assignee_id", "id"],
         unique=False,
         postgresql_where=OPEN,
+        postgresql_include=["person_id"],
     )
     op.create_index(
         "ix_claims_created_at",
@@ -288,6 +289,7 @@ def upgrade() -> None:
         ["id"],
         unique=False,
         postgresql_where=OPEN,
+        postgresql_include=["person_id"],
     )
     op.create_index("ix_claims_person_id_id", "claims", ["person_id", "id"], unique=False)
     op.create_index("ix_claims_policy_id", "claims", ["policy_id"], unique=False)
