@@ -29,7 +29,7 @@ from support.postgres import Database
 from support.walk import settled
 
 pytestmark = pytest.mark.xdist_group("browser")
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 MINE = "/desk/my-claims"
 PICTURES = Path(__file__).parents[2] / "var" / "screenshots"

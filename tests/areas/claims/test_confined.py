@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -76,3 +78,13 @@ def test_what_broke_a_child_is_in_the_log_and_not_in_the_sentence(
         ask("raise ValueError('a wolf')")
     assert "a wolf" in caplog.text
     assert "wolf" not in failed.value.sentence()
+
+
+def test_no_library_reports_to_its_makers(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra ocr is not installed")
+    there = {**confined._environment(1), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import onnxruntime"], env=there, cwd=tmp_path, check=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert list(tmp_path.iterdir()) == []  # its session file comes with its telemetry

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from recoup.areas.claims.lists import ALL, CLAIMS, QUEUE
 from recoup.areas.claims.models import Decision, View
-from recoup.areas.claims.queries import desk_rows
+from recoup.areas.claims.queries import desk_rows, narrowing
 from recoup.core.db import acting
 from recoup.core.errors import Invalid
 from recoup.core.ids import new_id
@@ -214,7 +214,7 @@ def test_too_little_of_a_name_and_what_very_many_are_called_is_said(
     assert short.status_code == 422
     assert "Write at least 3 characters." in text_of(short)
     with system.sessions.begin() as db:
-        for number in range(desk_rows.MOST_PEOPLE + 1):
+        for number in range(narrowing.MOST_PEOPLE + 1):
             address = f"many{number}@customer.test"
             people.add(db, address=address, role=Role.CUSTOMER, name="Many", actor="test", now=system.clock())
     many = client.get(DESK, params={"claimant": "many"}, headers=as_(REA))

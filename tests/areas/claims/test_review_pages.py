@@ -340,7 +340,7 @@ def test_of_two_reviewers_at_once_the_second_is_told_what_changed(
     text = text_of(stale)
     assert "it is version 2 now, you saw 1" in text
     assert "What changed since you opened this page:" in text
-    assert "went from pending to under_review" in text
+    assert "went from pending to under review" in text
     assert "ron@example.com" in text
     assert "Somebody wrote on claim" in text
     assert "was filed on policy" not in text
@@ -584,4 +584,4 @@ def test_the_file_says_who_decided_when_and_what_was_known_then(
     assert "The mails" not in text
     assert "Journal" not in then
     journal_of = text_of(client.get(f"{DESK}/{sent_in}/file", headers=as_(REA)))
-    assert "went from under_review to approved" in journal_of.partition("Every line is sealed")[2]
+    assert "went from under review to approved" in journal_of.partition("Every line is sealed")[2]

@@ -27,6 +27,7 @@ from support.claims import (
     as_,
     claims_api,
     file_claim,
+    looked_at,
     policy_of,
     populate,
     stored,
@@ -44,6 +45,7 @@ def claim(system: System, client: httpx2.Client) -> dict[str, Any]:
     """A claim of 5,000.00 EUR, the most that a reviewer may approve alone."""
     answer = file_claim(client, policy_of(system, populate(system)[CARL]))
     assert answer.status_code == 200, answer.text
+    looked_at(system, answer.json()["id"])
     return dict(answer.json())
 
 
@@ -217,6 +219,7 @@ class TestAboveTheLimit:
     @pytest.fixture
     def waiting(self, system: System, client: httpx2.Client) -> dict[str, Any]:
         claim = file_claim(client, policy_of(system, populate(system)[CARL]), claim_amount="9000").json()
+        looked_at(system, claim["id"])
         under_review(client, claim)
         answer = move(client, claim, "approved", approved_amount=5000.01, status_notes="As billed.")
         assert answer.status_code == 202, answer.text

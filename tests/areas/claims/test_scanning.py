@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -11,11 +12,13 @@ import pytest
 from sqlalchemy import func, select
 
 from recoup.adapters.clamd import Clamd
+from recoup.areas.claims.jobs import scanning
 from recoup.areas.claims.models import Claim
 from recoup.core.ids import parse_id
 from recoup.core.system import System
 from recoup.office.files import service as files
 from recoup.office.jobs import execution
+from recoup.office.jobs import queries as runs
 from recoup.office.jobs.models import Run
 from recoup.office.journal.models import Event
 from recoup.office.messages.models import Message
@@ -75,6 +78,10 @@ def test_while_the_scanner_is_silent_a_document_is_held_and_then_released(
     for who in (CARL, REA):
         refused = client.get(path, headers=as_(who))
         assert (refused.status_code, "held" in refused.json()["detail"]) == (409, True)
+    with system.sessions.begin() as db:
+        for _ in range(2):
+            scanning.sweep(db, system.clock())
+        assert [one.job for one in runs.runs(db)] == ["claims.scan"]
     waits = scan(guarded)
     assert waits.needs_person
     clamd.go_on()
@@ -82,6 +89,10 @@ def test_while_the_scanner_is_silent_a_document_is_held_and_then_released(
     url = client.get(path, headers=as_(CARL)).json()["url"]
     assert client.get(url).status_code == 200
     assert scan(guarded).summary == "No document is held."
+    with system.sessions.begin() as db:
+        before = len(runs.runs(db))
+        scanning.sweep(db, system.clock() + timedelta(hours=1))
+        assert len(runs.runs(db)) == before
 
 
 def test_a_held_document_that_turns_out_bad_is_withdrawn_and_its_claimant_told(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from recoup.areas.claims import desk, incoming, lists, policy_lists, told
 from recoup.areas.claims.controls import CONTROLS
+from recoup.areas.claims.jobs import scanning
 from recoup.areas.claims.jobs.estimating import ESTIMATE
 from recoup.areas.claims.jobs.looking import look_task
 from recoup.areas.claims.jobs.looking_again import look_again_task
@@ -25,7 +26,7 @@ AREA = Area(
     deliveries=(DELIVERIES,),
     mails=MAILS,
     tasks={LOOK: look_task, READ: read_task, policies.LOOK_AGAIN: look_again_task},
-    sweeps=(flagging.sweep, policies.sweep_previews),
+    sweeps=(flagging.sweep, scanning.sweep, policies.sweep_previews),
     routers=(
         "recoup.areas.claims.api.reviewing:router",
         "recoup.areas.claims.api.own:router",

@@ -101,7 +101,9 @@ def serve(task: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
 def _environment(threads: int) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return {**kept, **dict.fromkeys(pools, str(threads)), "PYTHONDONTWRITEBYTECODE": "1"}
+    # What reads a stranger's bill must not tell its makers of it: onnxruntime has telemetry that is on by default.
+    quiet = {"PYTHONDONTWRITEBYTECODE": "1", "ORT_DISABLE_TELEMETRY": "1"}
+    return {**kept, **dict.fromkeys(pools, str(threads)), **quiet}
 
 
 def _confine(limits: Limits) -> None:

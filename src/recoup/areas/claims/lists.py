@@ -43,10 +43,6 @@ def _due(row: DeskRow) -> str:
     return f"in {duration(left)}" if left > timedelta() else f"{duration(-left)} late"
 
 
-def _yes(row: DeskRow) -> bool:
-    return row.claim.is_history
-
-
 TYPE = Filter("type", "Type", tuple(TYPES.items()))
 NUMBER = Filter("number", "Claim number begins", read=str.upper, placeholder="CLM-2025…")
 POLICY = Filter("policy", "Policy number", placeholder="the whole number")
@@ -124,7 +120,7 @@ CLAIMS: Listing[DeskRow] = Listing(
         Column("due", "Due", lambda row: row.claim.due_at, "instant", on_page=False),
         Column("flags", "Open flags", lambda row: row.flags, "whole", on_page=False),
         Column("assignee", "With", lambda row: row.assignee, on_page=False),
-        Column("history", "Imported history", _yes, "yes", on_page=False),
+        Column("history", "Imported history", lambda row: row.claim.is_history, "yes", on_page=False),
         *_EXACTLY,
     ),
     orders=(

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy.orm import Session
 
 from recoup.areas.claims.queries import document_rows
 from recoup.areas.claims.service import scanning
 from recoup.areas.claims.service.moves import House
 from recoup.core.errors import Unavailable
-from recoup.core.parts import DefaultSchedule, Job, Missed, Outcome, RunningRun
+from recoup.core.parts import Job, Outcome, RunningRun
 from recoup.core.ports import Scanner
 from recoup.office.files import queries as file_rows
 from recoup.office.files import service as files
+from recoup.office.jobs import queries as runs
+from recoup.office.jobs import service as jobs
+
+BETWEEN = timedelta(minutes=5)
+"""At least so long a scanner that does not answer is left alone."""
 
 
 class ScanParams(BaseModel):
@@ -61,8 +68,17 @@ def _scanned(run: RunningRun, scanner: Scanner, file_id: UUID) -> str | None:
 SCAN = Job(
     name="claims.scan",
     title="Documents: virus scanner",
-    help="Show documents that are held to the virus scanner: release what is clean, withdraw what is not.",
+    help="Show documents that are held to the virus scanner: release what is clean, withdraw what is not. It starts by "
+    "itself while any is held.",
     params=ScanParams,
     run=run_scan,
-    schedule=DefaultSchedule("*/5 * * * *", missed=Missed.LATEST),
 )
+
+
+def sweep(db: Session, now: datetime) -> None:
+    """Start the job where a document is held, at most every few minutes; none is owed while there is nothing to do."""
+    if not document_rows.held(db, limit=1):
+        return
+    newest = next(iter(runs.runs(db, job_name=SCAN.name, limit=1)), None)
+    if newest is None or (newest.finished_at is not None and newest.finished_at <= now - BETWEEN):
+        jobs.start(db, SCAN, {}, trigger="schedule", actor="claims", now=now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from html import escape
@@ -136,7 +136,7 @@ def whole_file(*, request: Request, db: Db, system: Running, me: SignedIn, claim
         mails=review_rows.mails(db, claim.id),
         readings={key: shown.readings(rows) for key, rows in about["proposals"].items()},
         events=events,
-        sentence=Telling(system.parts.desk).sentence,
+        sentence=_sentences(system),
         who=shown.namer(claim, about["history"]),
         made_by=me.name,
         **_words_of(),
@@ -208,7 +208,7 @@ def page(
         typed=told.typed,
         errors=told.errors,
         changed=told.changed,
-        sentence=Telling(system.parts.desk).sentence,
+        sentence=_sentences(system),
         who=shown.namer(claim, about["history"]),
         here=f"{DESK}/{claim.id}",
         **_words_of(),
@@ -254,6 +254,12 @@ def _about(db: Session, claim: Claim) -> dict[str, Any]:
 def _story(claim: Claim, about: Mapping[str, Any]) -> list[shown.Step]:
     names = ("history", "decisions", "payments", "flags", "documents")
     return shown.story(claim, **{name: about[name] for name in names})
+
+
+def _sentences(system: System) -> Callable[[Event], str]:
+    """Return what tells an event, with statuses as people write them."""
+    telling = Telling(system.parts.desk)
+    return lambda event: telling.sentence(event).replace("under_review", "under review")
 
 
 def _words_of() -> dict[str, Any]:

@@ -8,23 +8,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, text, tuple_
-from sqlalchemy.orm import InstrumentedAttribute, Session, load_only
+from sqlalchemy import Select, and_, select, text, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from recoup.areas.claims.models import OPEN, Claim, Decision, DecisionState, Payment, PaymentState
-from recoup.areas.claims.queries import standing_rows
+from recoup.areas.claims.queries import narrowing, standing_rows
 from recoup.areas.claims.rules.statuses import OPEN as OPEN_STATUSES
 from recoup.core.db import ACTS_AS, database_now
-from recoup.core.errors import Invalid
 from recoup.core.keyset import Slice
 from recoup.core.money import Money
 from recoup.office.people.models import Person
 from recoup.web.lists import Wanted
 
-MOST_PEOPLE = 100
-SHORTEST_NAME = 3
-LAST_CHARACTER = "\U0010ffff"
-_LINE = load_only(
+_LINE = (
     Claim.id,
     Claim.claim_number,
     Claim.person_id,
@@ -46,8 +42,14 @@ _LINE = load_only(
     Claim.due_at,
     Claim.decided_at,
     Claim.asked_at,
+    Person.name.label("assignee_name"),
+    Person.address.label("assignee_address"),
+    Decision.id.label("waiting_id"),
 )
-"""What a line of a list shows: not what happened in words."""
+"""What a line of a list shows of a claim (not what happened in words), who has it, and whether a decision waits.
+
+One statement for all of it: each more would be another wait for whoever looks.
+"""
 _KEYS: Mapping[str, InstrumentedAttribute[Any]] = {
     "due": Claim.due_at,
     "last_due": Claim.due_at,
@@ -60,9 +62,12 @@ _KEYS: Mapping[str, InstrumentedAttribute[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class DeskRow:
-    """A claim in a list. ``assignee`` is empty where nobody has it; flags of one's own claim are not shown."""
+    """A claim in a list. ``assignee`` is empty where nobody has it; flags of one's own claim are not shown.
 
-    claim: Claim
+    ``claim`` is what a line shows of a claim, by the names that a ``Claim`` has for it.
+    """
+
+    claim: Any
     assignee: str
     waits: bool
     is_late: bool
@@ -72,18 +77,20 @@ class DeskRow:
     @property
     def age(self) -> timedelta:
         """How long ago it was filed."""
-        return self.seen_at - self.claim.created_at
+        filed: datetime = self.claim.created_at
+        return self.seen_at - filed
 
     @property
     def due_in(self) -> timedelta | None:
         """In how long its status should end, negative where it is overdue; None where nothing is waited for."""
-        due = self.claim.due_at
+        due: datetime | None = self.claim.due_at
         return None if due is None or self.claim.status not in OPEN_STATUSES else due - self.seen_at
 
     @property
     def id(self) -> int:
         """The claim's number here."""
-        return self.claim.id
+        claim_id: int = self.claim.id
+        return claim_id
 
     @property
     def amount(self) -> Money:
@@ -93,7 +100,7 @@ class DeskRow:
     @property
     def approved(self) -> Money | None:
         """What was approved."""
-        minor = self.claim.approved_minor
+        minor: int | None = self.claim.approved_minor
         return None if minor is None else Money(minor, self.claim.currency)
 
     @property
@@ -119,7 +126,7 @@ class DeskRow:
 def queue(db: Session, wanted: Wanted, *, now: datetime | None = None) -> Slice[DeskRow]:
     """Return a page of open claims. Without ``now``, as in an export, the database's clock says what is overdue."""
     at = now or database_now(db)
-    page = wanted.page_of(db, _open(db, wanted, at).options(_LINE), key=_key(wanted))
+    page = wanted.page_of(db, _open(db, wanted, at), key=_key(wanted), named=True)
     return Slice(_rows(db, page.rows, at), page.next)
 
 
@@ -147,7 +154,7 @@ def following(db: Session, wanted: Wanted, claim: Claim, *, now: datetime) -> in
 def everything(db: Session, wanted: Wanted, *, now: datetime | None = None) -> Slice[DeskRow]:
     """Return a page of all claims, decided ones and imported history among them."""
     at, filters = now or database_now(db), wanted.filters
-    statement = select(Claim).options(_LINE).where(*_plain(db, filters))
+    statement = _lines().where(*_plain(db, filters))
     if (since := wanted.since("since")) is not None:
         statement = statement.where(Claim.created_at >= since)
     if (until := wanted.until("until")) is not None:
@@ -164,13 +171,13 @@ def everything(db: Session, wanted: Wanted, *, now: datetime | None = None) -> S
         key = [Claim.id]  # as they were filed, too: what is imported is decided
     else:
         key = [Claim.created_at, Claim.id]
-    page = wanted.page_of(db, statement, key=key)
+    page = wanted.page_of(db, statement, key=key, named=True)
     return Slice(_rows(db, page.rows, at), page.next)
 
 
 def chosen(db: Session, ids: Sequence[int], *, now: datetime) -> list[DeskRow]:
     """Return the claims with these numbers, in the order of the numbers."""
-    rows = db.scalars(select(Claim).options(_LINE).where(Claim.id.in_(ids)).order_by(Claim.id)).all()
+    rows = db.execute(_lines().where(Claim.id.in_(ids)).order_by(Claim.id)).all()
     return _rows(db, rows, now)
 
 
@@ -192,7 +199,13 @@ def asking(db: Session) -> UUID | None:
     return person
 
 
-def _open(db: Session, wanted: Wanted, now: datetime) -> Select[Claim]:
+def _lines() -> Select[*tuple[Any, ...]]:
+    waits = and_(Decision.claim_id == Claim.id, Decision.state == DecisionState.WAITING)
+    has = Person.id == Claim.assignee_id
+    return select(*_LINE).select_from(Claim).outerjoin(Person, has).outerjoin(Decision, waits)
+
+
+def _open(db: Session, wanted: Wanted, now: datetime) -> Select[*tuple[Any, ...]]:
     """Return what the queue's filters leave of what is open."""
     filters = wanted.filters
     conditions = _plain(db, filters)
@@ -220,7 +233,7 @@ def _open(db: Session, wanted: Wanted, now: datetime) -> Select[Claim]:
         conditions.append(desks[filters["desk"]])
     if wanted.order.name == "risk":
         conditions.append(shown["risk"])
-    return select(Claim).where(*conditions)
+    return _lines().where(*conditions)
 
 
 def _plain(db: Session, filters: Mapping[str, Any]) -> list[Any]:
@@ -236,40 +249,10 @@ def _plain(db: Session, filters: Mapping[str, Any]) -> list[Any]:
             found.append(column == filters[name])
     if "number" in filters:
         start = filters["number"]
-        found += [Claim.claim_number >= start, Claim.claim_number < start + LAST_CHARACTER]
+        found += [Claim.claim_number >= start, Claim.claim_number < start + narrowing.LAST_CHARACTER]
     if "claimant" in filters:
-        found.append(is_of(db, filters["claimant"]))
+        found.append(narrowing.is_of(db, filters["claimant"]))
     return found
-
-
-def is_of(db: Session, typed: str) -> ColumnElement[bool]:
-    """Return the condition that a claimant is meant by ``typed``: their name begins so, or holds it, or their address.
-
-    Raise Invalid where that is too short, or is what very many are called.
-    """
-    if len(typed) < SHORTEST_NAME:
-        raise Invalid(f"{typed!r} is in too many names.", fix=f"Write at least {SHORTEST_NAME} characters.")
-    wanted = typed.lower()
-    meant = or_(
-        Person.address.contains(wanted, autoescape=True), Person.name.icontains(wanted, autoescape=True)
-    )
-    people = db.scalars(select(Person.id).where(meant).limit(MOST_PEOPLE + 1)).all()
-    if len(people) > MOST_PEOPLE:
-        raise Invalid(
-            f"More than {MOST_PEOPLE} people are called like {typed!r}.",
-            fix="Write more of the name or address.",
-        )
-    return or_(Claim.person_id.in_(people), *(begins(Claim.person_name, one) for one in spellings(typed)))
-
-
-def spellings(typed: str) -> list[str]:
-    """Return how a name may be written that somebody types in small letters."""
-    return list(dict.fromkeys((typed, typed.title(), typed.capitalize(), typed.upper())))
-
-
-def begins(column: InstrumentedAttribute[str], start: str) -> ColumnElement[bool]:
-    """Return the condition that a text begins so, in words that an index may answer under row security."""
-    return and_(column.op("~>=~")(start), column.op("~<~")(start + LAST_CHARACTER))
 
 
 def _key(wanted: Wanted) -> list[InstrumentedAttribute[Any]]:
@@ -277,18 +260,13 @@ def _key(wanted: Wanted) -> list[InstrumentedAttribute[Any]]:
     return [Claim.id] if column is None else [column, Claim.id]
 
 
-def _rows(db: Session, claims: Sequence[Claim], now: datetime) -> list[DeskRow]:
-    """Put beside claims who has them, and whether a decision waits."""
-    known = names(db, [one.assignee_id for one in claims if one.assignee_id is not None])
-    waiting = select(Decision.claim_id).where(
-        Decision.state == DecisionState.WAITING, Decision.claim_id.in_([one.id for one in claims])
-    )
-    waits, me = set(db.scalars(waiting)), asking(db)
+def _rows(db: Session, claims: Sequence[Any], now: datetime) -> list[DeskRow]:
+    me = asking(db)
     return [
         DeskRow(
             claim=one,
-            assignee=known.get(one.assignee_id, "a reviewer") if one.assignee_id is not None else "",
-            waits=one.id in waits,
+            assignee=one.assignee_name or one.assignee_address or ("a reviewer" if one.assignee_id else ""),
+            waits=one.waiting_id is not None,
             is_late=one.due_at is not None and one.due_at < now and one.status in OPEN_STATUSES,
             is_own=me is not None and one.person_id == me,
             seen_at=now,

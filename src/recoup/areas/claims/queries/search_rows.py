@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from recoup.areas.claims.models import Claim, Policy
-from recoup.areas.claims.queries.desk_rows import LAST_CHARACTER, begins, spellings
+from recoup.areas.claims.queries.narrowing import LAST_CHARACTER, begins, spellings
 from recoup.office.people.models import Person
 
 MOST = 5
