@@ -32,8 +32,8 @@ SCRIPT = Path(__file__).with_name("claims_worker.py")
 NOW = MovableClock()()
 LATER = NOW + timedelta(hours=1)
 CHUNKS = 2
-EACH = 40
-PAIRS = 3
+EACH = 20
+PAIRS = 2
 SEED = 20250724
 KINDS = {"sql", "commit", "copy", "file"}
 ALL = os.environ.get("RECOUP_KILLS") == "all"
