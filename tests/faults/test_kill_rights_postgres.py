@@ -41,7 +41,7 @@ def test_a_sync_survives_its_database(mortal: Scenario, tmp_path: Path) -> None:
                 outcome = trial.run(at, server=tmp_path / "server")
             assert outcome["ended"] in {0, 1}, outcome
             assert "at" in outcome
-            mortal.server_came_back()
+            mortal.put_back.came_back()
             ends = f"the server killed {outcome['at']}"
             problems += [f"{ends}: {one}" for one in trial.problems(elsewhere=number % 4 < 2)]
     assert not problems, "\n".join(problems)
