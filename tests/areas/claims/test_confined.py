@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from recoup.areas.claims import confined
+from recoup.areas.claims.documents.limits import MEGABYTE, Limits
 from recoup.core.errors import Invalid, RecoupError, Unavailable, Unsupported
 
-LIMITS = confined.Limits(memory=512 * confined.MEGABYTE, processor=20, clock=30.0, written=confined.MEGABYTE)
+LIMITS = Limits(memory=512 * MEGABYTE, processor=20, clock=30.0, written=MEGABYTE)
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Ask a child that runs some lines with ``request``; what they leave in ``found`` is the answer."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
-    def asked(lines: str, limits: confined.Limits = LIMITS, **request: Any) -> dict[str, Any]:
+    def asked(lines: str, limits: Limits = LIMITS, **request: Any) -> dict[str, Any]:
         body = "\n    ".join(dedent(lines).strip().splitlines())
         (tmp_path / "sample_child.py").write_text(
             "import os, signal, sys, time\nfrom recoup.areas.claims import confined\nfrom recoup.core import errors\n"
@@ -54,15 +55,25 @@ def test_what_a_child_refuses_is_refused_in_its_words(ask: Any) -> None:
         ("os.kill(os.getpid(), signal.SIGKILL)", LIMITS, Unavailable, "was stopped"),
         ("os.abort()", LIMITS, Unavailable, "was stopped"),
         ("found = bytearray(1 << 30)", LIMITS, Invalid, "too much memory"),
-        ("time.sleep(60)", confined.Limits(LIMITS.memory, 20, 1.0), Invalid, "longer than 1 seconds"),
-        ("while True: pass", confined.Limits(LIMITS.memory, 1, 30.0), Invalid, "processor's time"),
+        (
+            "time.sleep(60)",
+            Limits(memory=LIMITS.memory, processor=20, clock=1.0),
+            Invalid,
+            "longer than 1 seconds",
+        ),
+        (
+            "while True: pass",
+            Limits(memory=LIMITS.memory, processor=1, clock=30.0),
+            Invalid,
+            "processor's time",
+        ),
         ("os._exit(0)", LIMITS, Unavailable, "no answer"),
         ("found = ['a list']", LIMITS, Unavailable, "no answer"),
         ("found = 'x' * (2 << 20)", LIMITS, Unavailable, "failed|no answer"),
     ],
 )
 def test_a_child_that_comes_to_a_bad_end_says_so_in_a_sentence(
-    ask: Any, lines: str, limits: confined.Limits, failure: type[RecoupError], sentence: str
+    ask: Any, lines: str, limits: Limits, failure: type[RecoupError], sentence: str
 ) -> None:
     with pytest.raises(failure, match=f"Counting the sheep .*({sentence})"):
         ask(lines, limits)

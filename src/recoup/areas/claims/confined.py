@@ -6,43 +6,29 @@ nothing of our environment but where programs are, ends with its parent, and may
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
 import os
-import resource
 import signal
 import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from tempfile import TemporaryFile
 from typing import Any
 
+from recoup.areas.claims.documents.limits import Limits, confine
 from recoup.core import errors
 from recoup.core.errors import Invalid, RecoupError, Unavailable
 
 log = logging.getLogger("recoup.claims")
 
-MEGABYTE = 1 << 20
 _TOO_MUCH_MEMORY = 10
 _OUT_OF_TIME = {-signal.SIGXCPU, -signal.SIGALRM}
-_PR_SET_PDEATHSIG = 1
-_PR_SET_NO_NEW_PRIVS = 38
 _FILES = 128
 _KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
 _LONGEST_TRACE = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a child may take: bytes of memory, processor seconds, seconds by the clock, bytes of any file it writes."""
-
-    memory: int
-    processor: int
-    clock: float
-    written: int = 64 * MEGABYTE
 
 
 def ask(
@@ -83,7 +69,8 @@ def serve(task: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     asked = json.load(sys.stdin)
-    _confine(Limits(**asked["limits"]))
+    # Its libraries open files and threads of their own, and what they load is part of what they may take.
+    confine(Limits(**asked["limits"]), files=_FILES, has_threads=True, besides=False)
     try:
         said: dict[str, Any] = {"found": task(asked["request"])}
     except RecoupError as error:
@@ -104,28 +91,6 @@ def _environment(threads: int) -> dict[str, str]:
     # What reads a stranger's bill must not tell its makers of it: onnxruntime has telemetry that is on by default.
     quiet = {"PYTHONDONTWRITEBYTECODE": "1", "ORT_DISABLE_TELEMETRY": "1"}
     return {**kept, **dict.fromkeys(pools, str(threads)), **quiet}
-
-
-def _confine(limits: Limits) -> None:
-    """Hold this process to its limits, for good. Memory is not bounded on macOS, which does not keep the limit."""
-    signal.alarm(int(limits.clock) + 5)  # should nobody be left to stop it
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        _bound(resource.RLIMIT_AS, limits.memory)
-    _bound(resource.RLIMIT_CPU, limits.processor)
-    _bound(resource.RLIMIT_FSIZE, limits.written)
-    _bound(resource.RLIMIT_CORE, 0)
-    _bound(resource.RLIMIT_NOFILE, _FILES)
-
-
-def _bound(what: int, most: int) -> None:
-    """Lower a limit; one that is lower already stays."""
-    _, hard = resource.getrlimit(what)
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    # One second of processor time between the limit, which says so, and the end of it.
-    resource.setrlimit(what, (most, hard if what == resource.RLIMIT_CPU else most))
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from recoup.areas.claims import confined
+from recoup.areas.claims.documents.limits import Limits
 from recoup.areas.claims.estimating import estimator, model, trial
 from recoup.areas.claims.estimating.cases import Asked, Case, Similar, sha256_of
 from recoup.core.errors import Invalid, Misconfigured, Unavailable
@@ -179,7 +180,7 @@ def test_a_child_that_is_killed_takes_nothing_with_it(
 
 
 def test_a_training_that_takes_too_long_is_ended() -> None:
-    limits = confined.Limits(memory=estimator.LIMITS.memory, processor=60, clock=0.3)
+    limits = Limits(memory=estimator.LIMITS.memory, processor=60, clock=0.3)
     with pytest.raises(Invalid, match="longer than"):
         estimator.train(telling(400), [], limits=limits)
 

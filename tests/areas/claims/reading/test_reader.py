@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from recoup.areas.claims import confined
+from recoup.areas.claims.documents.limits import MEGABYTE, Limits
 from recoup.areas.claims.reading import reader, recognising
 from recoup.areas.claims.reading.results import Field, Proposed, Reading
 from recoup.areas.claims.reading.words import Box, as_shown
@@ -154,13 +155,13 @@ def test_what_is_none_of_its_kind_is_refused_with_a_sentence(tmp_path: Path, kin
 @pytest.mark.parametrize(
     "limits",
     [
-        confined.Limits(memory=reader.LIMITS.memory, processor=180, clock=0.5),
-        confined.Limits(memory=300 * confined.MEGABYTE, processor=180, clock=60.0),
+        Limits(memory=reader.LIMITS.memory, processor=180, clock=0.5),
+        Limits(memory=300 * MEGABYTE, processor=180, clock=60.0),
     ],
     ids=["clock", "memory"],
 )
 def test_a_document_that_needs_more_than_its_limits_ends_in_a_sentence(
-    tmp_path: Path, limits: confined.Limits
+    tmp_path: Path, limits: Limits
 ) -> None:
     source = tmp_path / "scan.png"
     invoice("en").picture().save(source)

@@ -7,13 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from recoup.areas.claims import confined
+from recoup.areas.claims.documents.limits import MEGABYTE, Limits
 from recoup.areas.claims.estimating import model
 from recoup.areas.claims.estimating.cases import Asked, Case
 from recoup.areas.claims.estimating.results import Card, Expected, Training
 from recoup.core.errors import Invalid, Misconfigured, Unavailable
 
 CHILD = "recoup.areas.claims.estimating.child"
-LIMITS = confined.Limits(memory=3 * 1024 * confined.MEGABYTE, processor=300, clock=600.0)
+LIMITS = Limits(memory=3 * 1024 * MEGABYTE, processor=300, clock=600.0, written=64 * MEGABYTE)
 """34,000 cases take about 5 seconds; the libraries reserve more memory than they use."""
 _THREADS = 1
 """One gives the same sums in the same order everywhere, and leaves the other processors to what people wait for."""
@@ -24,9 +25,7 @@ def available() -> bool:
     return model.is_installed()
 
 
-def train(
-    cases: Sequence[Case], asked: Sequence[tuple[int, Asked]], *, limits: confined.Limits = LIMITS
-) -> Training:
+def train(cases: Sequence[Case], asked: Sequence[tuple[int, Asked]], *, limits: Limits = LIMITS) -> Training:
     """Train on decided claims, oldest decision first, and estimate the numbered claims.
 
     Where a currency has fewer than 200 cases, or its model does not beat the plain median, it has a card and no

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -88,18 +88,24 @@ def write(
     *, request: Request, db: Db, system: Running, me: Owner, now: Now, claim_id: ClaimId, typed: Typed
 ) -> Response:
     """Write to the reviewer."""
-    text = _word(typed, "text")
-    try:
-        with db.begin_nested():
-            claim = claimant.own(db, claim_id, by(me))
-            said = clean(text, what="The message", longest=LONGEST_NOTES, required=True)
-            notes.write(db, claim, said, from_staff=False, by=by(me), house_=house_of(system), now=now)
-    except NotFound:
-        raise
-    except RecoupError as error:
-        told = Told("message", text, error)
-        return shown_claim(request, db, system, claim_id, me=me, now=now, status=error.status, told=told)
-    return pages.lead_on(f"{HERE}/{claim_id}#story", "Your message is with the reviewer.")
+
+    def work(text: str) -> None:
+        claim = claimant.own(db, claim_id, by(me))
+        said = clean(text, what="The message", longest=LONGEST_NOTES, required=True)
+        notes.write(db, claim, said, from_staff=False, by=by(me), house_=house_of(system), now=now)
+
+    refused = _tried(
+        work,
+        "message",
+        _word(typed, "text"),
+        request=request,
+        db=db,
+        system=system,
+        claim_id=claim_id,
+        me=me,
+        now=now,
+    )
+    return refused or pages.lead_on(f"{HERE}/{claim_id}#story", "Your message is with the reviewer.")
 
 
 @router.post(f"{HERE}/{{claim_id}}/withdrawal")
@@ -107,17 +113,23 @@ def withdraw(
     *, request: Request, db: Db, system: Running, me: Owner, now: Now, claim_id: ClaimId, typed: Typed
 ) -> Response:
     """Withdraw a claim that nobody reviews yet."""
-    text = _word(typed, "note")
-    try:
-        with db.begin_nested():
-            note = clean(text, what="The note", longest=LONGEST_NOTES)
-            claimant.withdraw(db, claim_id, note=note, by=by(me), house_=house_of(system), now=now)
-    except NotFound:
-        raise
-    except RecoupError as error:
-        told = Told("withdraw", text, error)
-        return shown_claim(request, db, system, claim_id, me=me, now=now, status=error.status, told=told)
-    return pages.lead_on(f"{HERE}/{claim_id}", "The claim is withdrawn.")
+
+    def work(text: str) -> None:
+        note = clean(text, what="The note", longest=LONGEST_NOTES)
+        claimant.withdraw(db, claim_id, note=note, by=by(me), house_=house_of(system), now=now)
+
+    refused = _tried(
+        work,
+        "withdraw",
+        _word(typed, "note"),
+        request=request,
+        db=db,
+        system=system,
+        claim_id=claim_id,
+        me=me,
+        now=now,
+    )
+    return refused or pages.lead_on(f"{HERE}/{claim_id}", "The claim is withdrawn.")
 
 
 @router.post(f"{HERE}/{{claim_id}}/appeal")
@@ -125,19 +137,48 @@ def appeal(
     *, request: Request, db: Db, system: Running, me: Owner, now: Now, claim_id: ClaimId, typed: Typed
 ) -> Response:
     """Have a rejected claim looked at again."""
-    text = _word(typed, "note")
+
+    def work(text: str) -> None:
+        note = clean(text, what="The reason", longest=LONGEST_NOTES)
+        claimant.appeal(db, claim_id, note=note, by=by(me), house_=house_of(system), now=now)
+
+    refused = _tried(
+        work,
+        "appeal",
+        _word(typed, "note"),
+        request=request,
+        db=db,
+        system=system,
+        claim_id=claim_id,
+        me=me,
+        now=now,
+    )
+    told = "Your appeal is with the reviewers: they look at the claim again."
+    return refused or pages.lead_on(f"{HERE}/{claim_id}", told)
+
+
+def _tried(
+    work: Callable[[str], None],
+    form: str,
+    text: str,
+    *,
+    request: Request,
+    db: Session,
+    system: System,
+    claim_id: int,
+    me: Caller,
+    now: datetime,
+) -> Response | None:
+    """Do what a form of the claim's page asks for; return the page with what was typed where it is refused."""
     try:
         with db.begin_nested():
-            note = clean(text, what="The reason", longest=LONGEST_NOTES)
-            claimant.appeal(db, claim_id, note=note, by=by(me), house_=house_of(system), now=now)
+            work(text)
     except NotFound:
         raise
     except RecoupError as error:
-        told = Told("appeal", text, error)
+        told = Told(form, text, error)
         return shown_claim(request, db, system, claim_id, me=me, now=now, status=error.status, told=told)
-    return pages.lead_on(
-        f"{HERE}/{claim_id}", "Your appeal is with the reviewers: they look at the claim again."
-    )
+    return None
 
 
 def shown_claim(

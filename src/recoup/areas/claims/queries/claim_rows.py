@@ -12,6 +12,7 @@ from recoup.areas.claims.models import (
     Claim,
     Decision,
     DecisionState,
+    Filing,
     History,
     Line,
     Note,
@@ -33,6 +34,11 @@ def by_id(db: Session, claim_id: int, *, owner: UUID | None = None, for_update: 
     if for_update:
         statement = statement.with_for_update().execution_options(populate_existing=True)
     return db.scalars(statement).one_or_none()
+
+
+def filing(db: Session, person_id: UUID, key: str) -> Filing | None:
+    """Return what somebody filed under an ``Idempotency-Key``."""
+    return db.get(Filing, (person_id, key))
 
 
 def by_number(db: Session, number: str) -> Claim | None:

@@ -33,11 +33,13 @@ def of_claim(db: Session, claim_id: int) -> list[Document]:
     return of_claims(db, [claim_id])[claim_id]
 
 
-def of_draft(db: Session, draft_id: UUID) -> Sequence[Document]:
-    """Return the documents of a draft in the order in which they came."""
+def of_draft(db: Session, draft_id: UUID, *, for_update: bool = False) -> Sequence[Document]:
+    """Return the documents of a draft in the order in which they came; withdrawn ones are left out."""
     statement = select(Document).where(
         Document.draft_id == draft_id, Document.state != DocumentState.WITHDRAWN
     )
+    if for_update:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
     return db.scalars(statement.order_by(Document.id)).all()
 
 

@@ -38,6 +38,12 @@ def one(db: Session, claim_id: int, flag_id: int) -> Flag | None:
     return db.scalars(statement).one_or_none()
 
 
+def still_open(db: Session, claim_id: int) -> int:
+    """Return how many flags of a claim nobody has looked at."""
+    statement = select(func.count()).where(Flag.claim_id == claim_id, Flag.resolved_at.is_(None))
+    return db.execute(statement).scalar_one()
+
+
 def usual(db: Session, claim: Claim) -> Usual | None:
     """Return what other claims of the same type and currency came to; None where there are none."""
     newest = (

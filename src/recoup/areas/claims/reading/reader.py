@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recoup.areas.claims import confined
+from recoup.areas.claims.documents.limits import MEGABYTE, Limits
 from recoup.areas.claims.reading import recognising
 from recoup.areas.claims.reading.pages import INSTALL
 from recoup.areas.claims.reading.results import (
@@ -21,9 +22,7 @@ from recoup.areas.claims.reading.words import WHOLE
 from recoup.core.errors import Misconfigured, Unavailable, Unsupported
 
 CHILD = "recoup.areas.claims.reading.child"
-LIMITS = confined.Limits(
-    memory=3 * 1024 * confined.MEGABYTE, processor=120, clock=180.0, written=confined.MEGABYTE
-)
+LIMITS = Limits(memory=3 * 1024 * MEGABYTE, processor=120, clock=180.0, written=MEGABYTE)
 """Five scanned pages take about 35 seconds of a processor; the recogniser's libraries reserve 2 GB and use 1.2."""
 PICTURES = frozenset({"jpeg", "png"})
 
@@ -33,7 +32,7 @@ def available() -> bool:
     return recognising.is_installed()
 
 
-def propose(source: Path, *, kind: str, limits: confined.Limits = LIMITS) -> Reading:
+def propose(source: Path, *, kind: str, limits: Limits = LIMITS) -> Reading:
     """Read a document's first pages: ``kind`` is pdf, jpeg or png; the values are proposals, for a person to take.
 
     Raise Unsupported for other kinds, Misconfigured for a picture where no recogniser is installed, Invalid where it

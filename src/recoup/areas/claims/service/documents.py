@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from recoup.areas.claims import controls
@@ -157,10 +157,7 @@ def _stored(
 
 def adopt(db: Session, draft_id: UUID, claim_id: int) -> list[Document]:
     """Hang a draft's documents on its claim."""
-    statement = select(Document).where(
-        Document.draft_id == draft_id, Document.state != DocumentState.WITHDRAWN
-    )
-    adopted = list(db.scalars(statement.order_by(Document.id).with_for_update()))
+    adopted = list(document_rows.of_draft(db, draft_id, for_update=True))
     for one in adopted:
         one.draft_id, one.claim_id = None, claim_id
     return adopted

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recoup.areas.claims.models import Claim, Document, DocumentState, Draft, Policy, PolicyStatus
@@ -156,11 +155,7 @@ def file(db: Session, store: BlobStore, draft: Draft, *, today: date, by: By, no
 
 def discard(db: Session, draft: Draft, *, by: By, now: datetime) -> None:
     """Throw a draft away; its documents are withdrawn, and what was typed is gone."""
-    statement = select(Document).where(
-        Document.draft_id == draft.id, Document.state != DocumentState.WITHDRAWN
-    )
-    there = list(db.scalars(statement.with_for_update()))
-    for one in there:
+    for one in document_rows.of_draft(db, draft.id, for_update=True):
         documents.withdraw(db, one, reason="The draft was discarded.", actor=by.actor, now=now)
     draft.typed, draft.updated_at, draft.discarded_at = {}, now, now
     db.flush()

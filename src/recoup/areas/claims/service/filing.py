@@ -11,13 +11,13 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, insert
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from recoup.areas.claims import controls
 from recoup.areas.claims.models import Claim, Document, Filing, History, Line, Policy, Status
-from recoup.areas.claims.queries import policy_rows
+from recoup.areas.claims.queries import claim_rows, policy_rows
 from recoup.areas.claims.rules import cover, numbers
 from recoup.areas.claims.rules.loss import Loss
 from recoup.areas.claims.service import documents
@@ -63,16 +63,14 @@ def filed_before(db: Session, person_id: UUID, key: Key) -> int | None:
     Raise Invalid where other content came with the key.
     """
     lock(db, f"recoup.claims.filing:{person_id}:{key.key}")
-    found = db.execute(
-        select(Filing.claim_id, Filing.sha256).where(Filing.person_id == person_id, Filing.key == key.key)
-    ).one_or_none()
+    found = claim_rows.filing(db, person_id, key.key)
     if found is None:
         return None
     if found.sha256 != key.sha256:
         raise Invalid(
             "This Idempotency-Key came with another claim before.", fix="Give each claim a key of its own."
         )
-    return int(found.claim_id)
+    return found.claim_id
 
 
 def policy_for(db: Session, policy_id: int, person_id: UUID) -> Policy:

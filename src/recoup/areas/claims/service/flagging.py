@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -146,6 +145,5 @@ def _seen(db: Session, document: Document) -> rules.Seen:
 
 
 def _count(db: Session, claim: Claim) -> None:
-    still_open = select(func.count()).where(Flag.claim_id == claim.id, Flag.resolved_at.is_(None))
-    claim.open_flags = db.execute(still_open).scalar_one()
+    claim.open_flags = flag_rows.still_open(db, claim.id)
     db.flush()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from recoup.areas.claims.models import View
@@ -28,8 +27,7 @@ def save(db: Session, person_id: UUID, *, name: str, query: str, now: datetime) 
     if view is not None:
         view.query = query
         return view
-    count = select(func.count()).select_from(View).where(View.person_id == person_id)
-    if db.execute(count).scalar_one() >= MOST_VIEWS:
+    if len(view_rows.of_person(db, person_id)) >= MOST_VIEWS:
         raise Conflict(f"You have saved {MOST_VIEWS} views already.", fix="Remove one of them first.")
     view = View(id=new_id(), person_id=person_id, name=title, query=query, created_at=now)
     db.add(view)
