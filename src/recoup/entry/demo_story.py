@@ -38,6 +38,7 @@ PAST_THE_HOUR = timedelta(minutes=10)
 """When the export's own schedule is due."""
 SILENCE = 60.0
 STEP_SECONDS = 180.0
+OVER = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.PARKED})
 LOOK_EVERY = 0.2
 DEMO_SERVICES = (
     Service(name="Postgres", plan_id="pt-HJSv20iWX0", contracts=3),
@@ -94,9 +95,10 @@ def _billed_file(
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """What the kill in the middle met, and how long it took until another worker went on."""
+    """What the kill in the middle met, and how long it took until another worker knew what became of it."""
 
     pid: int
+    submission: UUID
     records: int
     hour: str
     seconds: float | None = None
@@ -190,7 +192,11 @@ class Story:
         return find
 
     def follow(self, find: Callable[[Session], Run | None], *, killing: bool = False) -> Run:
-        """Show a run until it is over; with ``killing``, kill its worker while Clazar has what we were not told."""
+        """Show a run until it is over; with ``killing``, kill its worker while Clazar has what we were not told.
+
+        Whoever is first hands a submission over: the run itself, or the task of the outbox. The kill meets either,
+        so with ``killing`` the run is over only when another worker has told what became of that submission.
+        """
         until = time.monotonic() + STEP_SECONDS
         while time.monotonic() < until:
             if self._worker is not None:
@@ -198,13 +204,12 @@ class Story:
             with self.system.sessions.begin() as db:
                 run = find(db)
                 self._show(db, run)
-                on_its_way = self._on_its_way(db, run) if killing and self.killed is None else None
-            if run is not None and run.attempt > 1:
-                self._taken_over()
-            if run is not None and run.state in {RunState.SUCCEEDED, RunState.FAILED, RunState.PARKED}:
+                on_its_way = self._on_its_way(db) if killing and self.killed is None else None
+                settled = not killing or self._settled(db)
+            if settled and run is not None and run.state in OVER:
                 return run
             if on_its_way is not None:
-                self._kill(find)
+                self._kill()
             time.sleep(LOOK_EVERY)
         raise Unavailable(
             f"The demo's run is not over after {STEP_SECONDS:.0f} s.", fix=f"{self.where.log} may say why."
@@ -225,13 +230,8 @@ class Story:
                 self._seen = (0, 0)
         self.screen.progress(done, lines)
 
-    def _on_its_way(self, db: Session, run: Run | None) -> tuple[int, str] | None:
-        """Return lines and hour of a submission that Clazar has taken and not answered for two looks in a row.
-
-        What is handed over once the run is over has no run that another worker could take over.
-        """
-        if run is None or run.state != RunState.RUNNING:
-            return None
+    def _on_its_way(self, db: Session) -> Killed | None:
+        """Return what a kill would meet: a submission that Clazar has taken and not answered for two looks in a row."""
         handing = outbox.listed(db, state=State.HANDING, kind="metering.submission")
         before, self._handing = self._handing, frozenset(one.id for one in handing)
         taken = {row.key for row in read_ledger(self.where.ledger)} if handing else set()
@@ -240,35 +240,45 @@ class Story:
             keys = {
                 (each["contract_id"], each["dimension"], parse_instant(each["start_time"])) for each in lines
             }
-            if one.id in before and keys <= taken:
-                return len(lines), f"{parse_instant(lines[0]['start_time']):%a %H:%M} UTC"
+            if one.id in before and keys <= taken and self._worker is not None:
+                hour = f"{parse_instant(lines[0]['start_time']):%a %H:%M} UTC"
+                return Killed(self._worker.pid, one.id, len(lines), hour)
         return None
 
-    def _kill(self, find: Callable[[Session], Run | None]) -> None:
+    def _kill(self) -> None:
         """Kill the worker where it is still so once it does nothing any more: what it had sent has come to its end."""
         if self._worker is None:
             return
         self._worker.pause()
         time.sleep(LOOK_EVERY)
         with self.system.sessions.begin() as db:
-            on_its_way = self._on_its_way(db, find(db))
-        if on_its_way is None:
+            met = self._on_its_way(db)
+        if met is None:
             self._worker.go_on()
             return
-        records, hour = on_its_way
-        self.killed, self._killed_at = Killed(self._worker.pid, records, hour), time.monotonic()
+        self.killed, self._killed_at = met, time.monotonic()
         self._worker.kill()
         self.screen.say(
-            f"Killed the worker (kill -9 {self._worker.pid}) with a submission on its way: Clazar has taken its "
-            f"{records} records of {hour}, and Recoup was never told. Starting another worker.",
+            f"Killed the worker (kill -9 {met.pid}) with a submission on its way: Clazar has taken its "
+            f"{met.records} records of {met.hour}, and Recoup was never told. Starting another worker.",
             style="bold yellow",
         )
         self._worker = self.start_worker()
 
-    def _taken_over(self) -> None:
-        if self.killed is not None and self.killed.seconds is None:
+    def _settled(self, db: Session) -> bool:
+        """Say whether another worker has told what became of the submission that the kill met."""
+        if self.killed is None:
+            return False
+        delivery = outbox.by_id(db, self.killed.submission)
+        if delivery is None or delivery.state != State.ACCEPTED:
+            return False
+        if self.killed.seconds is None:
             self.killed = replace(self.killed, seconds=round(time.monotonic() - self._killed_at, 1))
-            self.screen.say(f"Another worker took the run over {self.killed.seconds} s after the kill.")
+            self.screen.say(
+                f"Another worker handed it over again {self.killed.seconds} s after the kill: Clazar knew it, "
+                "and counted it once."
+            )
+        return True
 
     def _wait_for_mails(self) -> None:
         until = time.monotonic() + 10
