@@ -15,11 +15,9 @@ TICK = 0.05
 
 @dataclass
 class Faults:
-    """What goes wrong. Rates are bytes a second; cuts count the bytes of one connection in one direction."""
+    """What goes wrong. Latency is in seconds; cuts count the bytes of one connection in one direction."""
 
     latency: float = 0.0
-    rate_up: float | None = None
-    rate_down: float | None = None
     cut_up: int | None = None
     cut_down: int | None = None
     reset: bool = False
@@ -100,15 +98,14 @@ class FaultProxy:
         passed = 0
         with suppress(OSError):
             while not self._stop.is_set():
-                rate = self.faults.rate_up if way == "up" else self.faults.rate_down
                 try:
-                    data = source.recv(max(1, int(rate * TICK)) if rate else CHUNK)
+                    data = source.recv(CHUNK)
                 except TimeoutError:
                     continue
                 if not data:
                     target.shutdown(socket.SHUT_WR)
                     break
-                self._stop.wait(self.faults.latency + (len(data) / rate if rate else 0))
+                self._stop.wait(self.faults.latency)
                 if self.faults.black_hole:
                     continue
                 cut = self.faults.cut_up if way == "up" else self.faults.cut_down

@@ -22,6 +22,8 @@ class Answer:
     length: int | None = None
     seconds_before_body: float = 0.0
     seconds_per_byte: float = 0.0
+    slow_after: int = 0
+    """With ``seconds_per_byte``: send so many bytes of the body at once before that."""
     stall_after: int | None = None
     """Send so many bytes of the body, then nothing, and keep the connection open."""
 
@@ -125,8 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.script._closing.wait(30)
             self.close_connection = True
             return
-        portion = 1 if answer.seconds_per_byte else max(1, len(answer.body))
-        for start in range(0, len(answer.body), portion):
-            self.wfile.write(answer.body[start : start + portion])
-            if answer.seconds_per_byte and self.script._closing.wait(answer.seconds_per_byte):
+        at_once = answer.slow_after if answer.seconds_per_byte else len(answer.body)
+        self.wfile.write(answer.body[:at_once])
+        for start in range(at_once, len(answer.body)):
+            self.wfile.write(answer.body[start : start + 1])
+            if self.script._closing.wait(answer.seconds_per_byte):
                 return
