@@ -1,7 +1,11 @@
-"""A database that is put back to how it was at first, between one trial and the next."""
+"""A database, and a house's folder, that are put back to how they were at first, between one trial and the next."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,6 +20,7 @@ class PutBack:
         self._cluster, self._database = cluster, database
         self._server = self._connected()
         self._statements: Any = ""
+        self._trials = 0
 
     def remember(self) -> None:
         """Remember how the tables are now."""
@@ -33,6 +38,16 @@ class PutBack:
     def back(self) -> None:
         """Make the tables as they were."""
         self._server.execute(self._statements)
+
+    @contextmanager
+    def beside(self, first: Path) -> Iterator[Path]:
+        """Make the tables as they were, and yield a copy of a house's folder, which is removed after its trial."""
+        self._trials += 1
+        self.back()
+        home = first.with_name(f"trial-{self._trials}")
+        shutil.copytree(first, home)
+        yield home
+        shutil.rmtree(home)
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """Ask the database."""

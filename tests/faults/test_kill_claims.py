@@ -56,7 +56,7 @@ class Scenario:
     """A policy holder who is about to file a claim, and a reviewer; a new house each trial."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
-        self.folder, self._stack, self._trials = folder, ExitStack(), 0
+        self.folder, self._stack = folder, ExitStack()
         self.database = cluster.create_database(TEMPLATE)
         self.put_back = PutBack(cluster, self.database.name)
         self._first = folder / "first"
@@ -83,12 +83,8 @@ class Scenario:
     @contextmanager
     def trial(self) -> Iterator[Trial]:
         """Open a house that is as it was at first, and so is its database."""
-        self._trials += 1
-        self.put_back.back()
-        home = self.folder / f"trial-{self._trials}"
-        shutil.copytree(self._first, home)
-        yield Trial(self, home)
-        shutil.rmtree(home)
+        with self.put_back.beside(self._first) as home:
+            yield Trial(self, home)
 
     def after(self) -> dict[str, list[Any]]:
         """Return everything that counts."""

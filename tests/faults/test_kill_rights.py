@@ -97,7 +97,7 @@ class Scenario:
     """
 
     def __init__(self, cluster: Cluster, folder: Path, *, template: str) -> None:
-        self.cluster, self.folder, self._stack, self._trials = cluster, folder, ExitStack(), 0
+        self.cluster, self.folder, self._stack = cluster, folder, ExitStack()
         self.database = cluster.create_database(template)
         self.put_back = PutBack(cluster, self.database.name)
         self.youtube = self._stack.enter_context(YouTubeStandIn(clock=lambda: LATER, token_life=400 * ONE))
@@ -133,12 +133,8 @@ class Scenario:
     @contextmanager
     def trial(self) -> Iterator[Trial]:
         """Open a house that is as it was at first, and so is its database."""
-        self._trials += 1
-        self.put_back.back()
-        home = self.folder / f"trial-{self._trials}"
-        shutil.copytree(self._first, home)
-        yield Trial(self, home)
-        shutil.rmtree(home)
+        with self.put_back.beside(self._first) as home:
+            yield Trial(self, home)
 
     def after(self) -> After:
         """Return everything that counts."""
