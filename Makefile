@@ -60,9 +60,10 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Tests that share one browser stay together (loadgroup).
+# The tests of a file share what is dear to make: a browser, a demo, a process to be killed. In the order of their names,
+# the longest file is not the last.
 test: lint browser
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # The tests' browser: whichever is there, else Debian's where we may install it, else the one that Playwright brings.
 browser: $(READY)

@@ -28,7 +28,6 @@ from support.people import Mailbox
 from support.postgres import Database
 from support.walk import settled
 
-pytestmark = pytest.mark.xdist_group("browser")
 expect.set_options(timeout=60_000)
 
 MINE = "/desk/my-claims"

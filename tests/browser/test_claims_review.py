@@ -23,7 +23,6 @@ from support.people import Mailbox
 from support.postgres import Database
 from support.walk import settled
 
-pytestmark = pytest.mark.xdist_group("browser")
 
 QUEUE = "/desk/claims"
 HOUR = timedelta(hours=1)
