@@ -23,7 +23,6 @@ from support.people import Mailbox
 from support.postgres import Database
 from support.walk import settled
 
-
 QUEUE = "/desk/claims"
 HOUR = timedelta(hours=1)
 WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -17,7 +17,6 @@ from support.browser import DESK, PHONE, Complaints, Theme, context
 from support.portal import Portal
 from support.walk import name_of, routes, settled, walk
 
-
 PICTURES = Path(__file__).parents[2] / "var" / "screenshots"
 BEFORE_THE_DOOR = re.compile(r"^/desk/(sign-in|welcome)")
 OF_CUSTOMERS = re.compile(r"^/desk/(my-claims|my-policies|claims-documents)(/|$)")
