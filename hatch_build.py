@@ -22,7 +22,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-ENTRIES = ("portal.js", "theme.js", "portal.css")
+ENTRIES = ("portal.js", "theme.js", "portal.css", "push-worker.js")
 NODE_TRUSTS = "NODE_EXTRA_CA_CERTS"
 BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 """Where systems keep the certificates that they trust: Debian's, Red Hat's, Alpine's and macOS's."""
@@ -75,12 +75,19 @@ def _build(root: Path) -> None:
             "--entry-names=[name]-[hash]",
         ]
         words += ["--asset-names=[name]-[hash]", f"--metafile={fresh / 'meta.json'}", "--log-level=error"]
-        words += ["--loader:.woff2=file", "--loader:.woff=file", "--external:data:*", "--legal-comments=none"]
+        words += [
+            "--loader:.woff2=file",
+            "--loader:.woff=file",
+            "--loader:.png=dataurl",
+            "--external:data:*",
+            "--legal-comments=none",
+        ]
         fresh.mkdir(parents=True)
         # The shim in node_modules/.bin wants a node on PATH; esbuild's own script does not.
         if node(words):
             raise RuntimeError("esbuild failed: the portal could not be bundled")
     _write_manifest(fresh)
+    _copy_pictures(assets, fresh)
     _write_icons(root, assets, fresh)
     for path in fresh.iterdir():
         if path.suffix in PACKED:
@@ -111,6 +118,17 @@ def _write_manifest(fresh: Path) -> None:
     }
     (fresh / "manifest.json").write_text(json.dumps(names, indent=1, sort_keys=True), encoding="utf-8")
     meta.unlink()
+
+
+def _copy_pictures(assets: Path, fresh: Path) -> None:
+    """Copy what systems draw outside of our pages, under names that change with the content."""
+    manifest = fresh / "manifest.json"
+    names = json.loads(manifest.read_text(encoding="utf-8"))
+    for path in assets.glob("*.png"):
+        body = path.read_bytes()
+        names[path.name] = f"{path.stem}-{hashlib.sha256(body).hexdigest()[:8]}{path.suffix}"
+        (fresh / names[path.name]).write_bytes(body)
+    manifest.write_text(json.dumps(names, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def _write_icons(root: Path, assets: Path, fresh: Path) -> None:

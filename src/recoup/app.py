@@ -19,8 +19,10 @@ from recoup.adapters.clazar import ClazarChannel
 from recoup.adapters.clazar_token import ClazarSettings
 from recoup.adapters.mail import MailChannel
 from recoup.adapters.secrets_manager import SecretsManager
+from recoup.adapters.sms import SmsChannel, TwilioSettings
 from recoup.adapters.smtp import SmtpSettings
 from recoup.adapters.stores import open_store
+from recoup.adapters.web_push import PushChannel
 from recoup.adapters.webhook import WebhookChannel
 from recoup.adapters.youtube import YouTubeReports
 from recoup.adapters.youtube_secrets import NamedOwners, OwnerCredentials
@@ -38,8 +40,9 @@ from recoup.core.clock import Clock, utc_now
 from recoup.core.db import connect, one_by_one, session_factory, wait_until_ready
 from recoup.core.errors import Misconfigured
 from recoup.core.parts import Parts
-from recoup.core.ports import Channel, ReportSource, Scanner
+from recoup.core.ports import Channel, ChannelDown, ReportSource, Scanner
 from recoup.core.postgres import EmbeddedPostgres
+from recoup.core.push import VapidKeys
 from recoup.core.system import Caller, Ports, Presented, System
 from recoup.core.workers import worker_name
 from recoup.migrations import schema
@@ -52,6 +55,10 @@ from recoup.office.journal.area import AREA as JOURNAL
 from recoup.office.messages import catalogue, outgoing
 from recoup.office.messages import service as messages
 from recoup.office.messages.area import AREA as MESSAGES
+from recoup.office.notices.area import AREA as NOTICES
+from recoup.office.notices.service import push_keys
+from recoup.office.notices.settings import NoticesSettings
+from recoup.office.notices.ways import Ways
 from recoup.office.outbox.area import AREA as OUTBOX
 from recoup.office.owed.area import AREA as OWED
 from recoup.office.people import identity
@@ -65,7 +72,19 @@ from recoup.web import keys
 from recoup.web.area import Area
 
 AREAS: tuple[Area, ...] = (RIGHTS, CLAIMS, METERING)
-OFFICE: tuple[Area, ...] = (JOURNAL, OWED, FILES, CONTROLS, OUTBOX, MESSAGES, PEOPLE, JOBS, SETUP, DESK)
+OFFICE: tuple[Area, ...] = (
+    JOURNAL,
+    OWED,
+    FILES,
+    CONTROLS,
+    OUTBOX,
+    MESSAGES,
+    PEOPLE,
+    NOTICES,
+    JOBS,
+    SETUP,
+    DESK,
+)
 ALL = OFFICE + AREAS
 catalogue.declare(*(mail for area in ALL for mail in area.mails))
 
@@ -140,6 +159,9 @@ def composed(
                 stack.callback(close)
         with system.sessions.begin() as db:
             jobs.set_up(db, system.parts.jobs, tell=settings.mail.alerts, now=clock())
+            ways = Ways.of(settings)
+            if ways.push:
+                push_keys.set_up(db, sealer=ways.sealer, now=clock())
         yield system
 
 
@@ -208,6 +230,23 @@ def _channels(settings: Settings, sessions: sessionmaker[Session], clock: Clock)
     }
     if webhooks:
         channels["webhook"] = WebhookChannel(webhooks.get, now=clock)
+    notices = settings.section("notices", NoticesSettings)
+    if Ways.of(settings).sms and notices.account_sid and notices.auth_token:
+        twilio = TwilioSettings(
+            account_sid=notices.account_sid,
+            auth_token=notices.auth_token.get_secret_value(),
+            sender=notices.sender,
+            messaging_service=notices.messaging_service,
+            url=notices.twilio_url,
+        )
+        channels["sms"] = SmsChannel(twilio, now=clock)
+    if notices.push_contact:
+        channels["push"] = PushChannel(
+            partial(_push_keys, settings, sessions),
+            contact=notices.push_contact,
+            hosts=notices.push_hosts,
+            now=clock,
+        )
     metering = settings.section("metering", MeteringSettings)
     if metering.clazar_client_id and metering.clazar_client_secret:
         channels["clazar"] = ClazarChannel(
@@ -263,6 +302,15 @@ def _mail(settings: Settings, sessions: sessionmaker[Session]) -> SmtpSettings |
     return SmtpSettings(
         host=mail.host, port=mail.port, security=mail.security, user=mail.user, password=mail.password
     )
+
+
+def _push_keys(settings: Settings, sessions: sessionmaker[Session]) -> VapidKeys:
+    """Return the keys by which push services know us; without them no notice at all can leave."""
+    try:
+        with sessions.begin() as db:
+            return push_keys.holding(db, sealer=Ways.of(settings).sealer)
+    except Misconfigured as error:
+        raise ChannelDown(error.sentence()) from error
 
 
 def _files_address(settings: Settings) -> str:

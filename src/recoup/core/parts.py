@@ -138,7 +138,9 @@ class Planned(Protocol):
     id: UUID
     key: str
     kind: str
+    subject: str
     payload: bytes
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

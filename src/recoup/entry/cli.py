@@ -44,6 +44,7 @@ PARTS = {
     "runs": "What ran and runs: list, show, tail, cancel, look after, run again.",
     "outbox": "Every effect on the outside world: planned, handed over once, proven.",
     "messages": "Mails that left or wait, and the templates they are made of.",
+    "notices": "Short notices by SMS and to browsers: who is told, and a test.",
     "owed": "What is owed to us, and when it lapses.",
     "journal": "What happened, to what, by whom; and whether that is still what it was.",
     "lists": "Every list of the portal, as a file: CSV, Excel or Parquet.",

@@ -227,7 +227,7 @@ class ClaimsStory:
         return By(f"session:{address}", person.id if person else None, address)
 
     def _house(self) -> House:
-        return House(self.system.settings.mail.sender, self.system.settings.web.address or "")
+        return House.of(self.system.settings)
 
     def _passing(self) -> datetime:
         now = self.clock() + STEP

@@ -78,6 +78,18 @@ class Step:
     is_done: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card that a part puts on somebody's own account page, made for who looks at it.
+
+    ``template`` finds in ``card`` what the function that ``made_by`` names (``package.module:function``) returns,
+    given the system, the page's transaction, who looks, and the time.
+    """
+
+    template: str
+    made_by: str
+
+
 def opened(door: Door) -> APIRouter:
     """Return a router, loaded where it was named."""
     return behind(door) if isinstance(door, str) else door
@@ -129,6 +141,8 @@ class Area:
     """How its events read, by kind: a sentence with details in braces, ``Run of {job} failed: {summary}``."""
     leads: Mapping[str, str | Callable[[str], str]] = field(default_factory=dict)
     """Where its subjects lead: ``jobs/run`` to ``/desk/runs/{}``, or to what a function makes of the rest."""
+    account: tuple[Card, ...] = ()
+    """What stands on somebody's own account page besides what office/people shows there."""
     commands: str = ""
     """Where the function is that makes the groups of commands, given ``OpenSystem``.
 

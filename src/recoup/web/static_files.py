@@ -8,13 +8,23 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 from markupsafe import Markup
 
 from recoup.core.errors import Misconfigured, NotFound
 
 FOLDER = Path(__file__).parent / "static"
-TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".woff2": "font/woff2"}
+TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".woff2": "font/woff2",
+    ".png": "image/png",
+}
 PACKED = (("br", ".br"), ("gzip", ".gz"))
+
+WORKER = "push-worker.js"
+WORKER_CSP = "default-src 'none'; img-src data:; frame-ancestors 'none'"
+"""What the worker may do: show the pictures that it holds itself, and ask nobody anything."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -73,3 +83,25 @@ def static(name: str, request: Request) -> Response:
             headers["Content-Encoding"] = encoding
             return Response(files[name + ending], media_type=kind, headers=headers)
     return Response(files[name], media_type=kind, headers=headers)
+
+
+@router.get("/desk/push-worker.js")
+def worker() -> Response:
+    """Serve what shows notices: under one name for ever, where its folder is the portal, and never from a cache."""
+    headers = {"Content-Security-Policy": WORKER_CSP, "Cache-Control": "no-store"}
+    return Response(_files()[manifest()[WORKER]], media_type=TYPES[".js"], headers=headers)
+
+
+@router.get("/desk/app.webmanifest")
+def home_screen() -> Response:
+    """Say what the portal is on a home screen: a window of its own, without which iPhones show no notices."""
+    icon_ = {"src": url("push-icon.png"), "sizes": "192x192", "type": "image/png"}
+    said = {
+        "name": "Recoup",
+        "id": "/desk",
+        "start_url": "/desk",
+        "scope": "/",
+        "display": "standalone",
+        "icons": [icon_],
+    }
+    return JSONResponse(said, media_type="application/manifest+json", headers={"Cache-Control": "no-cache"})

@@ -333,7 +333,7 @@ def test_a_customer_reaches_their_own_things_and_nothing_else(
     with came_in(address, sign_in(system, mailbox, CARL)) as client:
         assert client.get("/", follow_redirects=True).url.path == CLAIMS
         mine = {CLAIMS, f"{CLAIMS}/new", "/desk/my-policies"}
-        assert reached(client) == {ACCOUNT, KEYS, FACTORS, f"{FACTORS}/passkey"} | mine
+        assert reached(client) == {ACCOUNT, KEYS, FACTORS, f"{FACTORS}/passkey", f"{ACCOUNT}/notices"} | mine
 
 
 def test_nobody_reaches_anything_but_the_door(address: str) -> None:

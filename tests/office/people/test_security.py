@@ -54,6 +54,23 @@ def full(system: System, mailbox: Mailbox, ada: Person, bob: Person) -> None:
             db.execute(
                 text("insert into people_passkey_challenges values (:i, :p, :s, 'show', :c, :now)"), values
             )
+            db.execute(
+                text("insert into notices_phones values (:p, '+41791234567', :now, true, null, null, 0)"),
+                values,
+            )
+            db.execute(
+                text(
+                    "insert into notices_codes values (:i, :p, '+41791234567', :c, :c, 0, :now, "
+                    "cast(:now as timestamptz) + interval '10 minutes', null, null, null)"
+                ),
+                values,
+            )
+            db.execute(
+                text(
+                    "insert into notices_subscriptions values (:i, :p, sha256(:c), 'h', 'phone', :c, :now, null)"
+                ),
+                values,
+            )
         access.noted(system, Visit(now, "opened", "/x", person=person.id, name=person.address))
 
 

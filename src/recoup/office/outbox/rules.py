@@ -200,6 +200,8 @@ def in_words(subject: str, headers: Mapping[str, Any]) -> str:
     if part == "messages" and "to" in headers:
         template = rest.partition("/")[0].replace("_", " ").capitalize()
         return f"{template}, to {headers['to']}"
+    if part == "notices" and "to" in headers:
+        return f"Notice, to {headers['to']}"
     return subject
 
 

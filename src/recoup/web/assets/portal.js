@@ -10,6 +10,7 @@ import "./passkeys.js";
 import "./uploads.js";
 import "./drafts.js";
 import "./review.js";
+import "./push.js";
 
 const on = (type, selector, work) =>
   document.addEventListener(type, (event) => {

@@ -43,7 +43,7 @@ def by(me: Caller) -> By:
 
 def house_of(system: System) -> House:
     """Return what mails need to know of this server."""
-    return House(system.settings.mail.sender, system.settings.web.address or "")
+    return House.of(system.settings)
 
 
 def today_of(me: Caller, now: datetime) -> date:

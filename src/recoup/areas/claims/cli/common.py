@@ -33,7 +33,7 @@ def by() -> By:
 
 def house_of(system: System) -> House:
     """Return what mails need to know of this server."""
-    return House(system.settings.mail.sender, system.settings.web.address or "")
+    return House.of(system.settings)
 
 
 def claim_of(db: Session, name: str) -> Claim:

@@ -9,6 +9,6 @@ from recoup.core.system import System
 
 def look_task(system: System, *, claim_id: str) -> None:
     """Tell the claimant, and raise the claim's flags."""
-    house = House(system.settings.mail.sender, system.settings.web.address or "")
+    house = House.of(system.settings)
     with system.sessions.begin() as db:
         flagging.look(db, int(claim_id), house_=house, now=system.clock())

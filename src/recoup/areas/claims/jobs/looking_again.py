@@ -9,7 +9,7 @@ from recoup.core.system import System
 
 def look_again_task(system: System, *, claim_ids: str) -> None:
     """Raise the flags of open claims whose policy has other days now; the ids stand between commas."""
-    house = House(system.settings.mail.sender, system.settings.web.address or "")
+    house = House.of(system.settings)
     for claim_id in claim_ids.split(","):
         with system.sessions.begin() as db:
             flagging.look(db, int(claim_id), house_=house, now=system.clock())

@@ -51,7 +51,7 @@ def run_scan(run: RunningRun, _params: ScanParams) -> Outcome:
         except Unavailable as error:
             run.count("still held", len(held) - done)
             return Outcome(f"{error.detail} {len(held) - done} documents stay held.", needs_person=True)
-        house = House(system.settings.mail.sender, system.settings.web.address or "")
+        house = House.of(system.settings)
         with run.transaction() as db:
             scanning.scanned(db, document_id, virus=virus, house_=house, now=system.clock())
         run.count("infected" if virus else "released")

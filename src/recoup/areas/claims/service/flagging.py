@@ -39,7 +39,9 @@ def look(db: Session, claim_id: int, *, house_: House, now: datetime) -> int:
     if claim is None or claim.is_history:
         return 0
     documents = document_rows.of_claim(db, claim.id)
-    telling.tell_filed(db, claim, documents, sender=house_.sender, portal=house_.portal, now=now)
+    telling.tell_filed(
+        db, claim, documents, sender=house_.sender, portal=house_.portal, ways=house_.ways, now=now
+    )
     policy = policy_rows.of_id(db, claim.policy_id) if claim.policy_id is not None else None
     facts = rules.Facts(
         amount=Money(claim.claim_minor, claim.currency),

@@ -21,6 +21,8 @@ from recoup.core.ids import new_id
 from recoup.core.money import Money
 from recoup.office.controls import service as house
 from recoup.office.journal import service as journal
+from recoup.office.notices.ways import Ways
+from recoup.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,17 @@ class By:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What a mail needs to know of this server: who it comes from, and the address that its links begin with."""
+    """What telling needs of this server: who a mail comes from, what its links begin with, what else may leave."""
 
     sender: str
     portal: str
+    ways: Ways | None = None
+    """How short notices leave, besides the mail; None: they do not."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> House:
+        """Read it from the settings."""
+        return cls(settings.mail.sender, settings.web.address or "", Ways.of(settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +172,7 @@ def put(db: Session, claim: Claim, asked: Move, *, by: By, house_: House, now: d
         reason=asked.reason_code,
         **({"amount_minor": asked.amount} if asked.amount is not None else {}),
     )
-    telling.tell_moved(db, claim, sender=house_.sender, portal=house_.portal, now=now)
+    telling.tell_moved(db, claim, sender=house_.sender, portal=house_.portal, ways=house_.ways, now=now)
     db.flush()
     return claim
 

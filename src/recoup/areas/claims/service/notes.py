@@ -53,7 +53,9 @@ def write(
     claim.updated_at = now
     if from_staff:
         claim.asked_at = now if is_request else claim.asked_at
-        telling.tell_noted(db, claim, note, sender=house_.sender, portal=house_.portal, now=now)
+        telling.tell_noted(
+            db, claim, note, sender=house_.sender, portal=house_.portal, ways=house_.ways, now=now
+        )
     else:
         answered(db, claim, now=now)
     _record(db, "claims.written", claim, by=by, now=now, is_request=note.is_request)

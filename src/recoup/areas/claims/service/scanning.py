@@ -37,4 +37,6 @@ def scanned(db: Session, document_id: int, *, virus: str | None, house_: House, 
     if claim.status in OPEN:
         claim.asked_at = now
     what = f"The virus scanner found {virus} in it."
-    telling.tell_lost(db, claim, document, what=what, sender=house_.sender, portal=house_.portal, now=now)
+    telling.tell_lost(
+        db, claim, document, what=what, sender=house_.sender, portal=house_.portal, ways=house_.ways, now=now
+    )

@@ -1,4 +1,4 @@
-"""What claimants are told by mail, planned in the transaction of what it tells of."""
+"""What claimants are told, by mail and in a few words beside it, planned in the transaction of what it tells of."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from recoup.areas.claims import controls
 from recoup.areas.claims.models import Claim, Document, DocumentState, Note
+from recoup.areas.claims.rules import notices as words
 from recoup.areas.claims.rules import telling as rules
 from recoup.areas.claims.rules.statuses import REASONS, TITLES
 from recoup.areas.claims.rules.wording import TYPES
@@ -19,6 +20,8 @@ from recoup.core.parts import DeliveryKind, Go, Planned, Result
 from recoup.office.controls import service as house
 from recoup.office.journal import service as journal
 from recoup.office.messages import service as messages
+from recoup.office.notices.service import telling as notices
+from recoup.office.notices.ways import Ways
 from recoup.office.outbox.models import State
 from recoup.office.people.models import Person
 
@@ -26,7 +29,14 @@ KIND = "claims.mail"
 
 
 def tell_filed(
-    db: Session, claim: Claim, documents: Sequence[Document], *, sender: str, portal: str, now: datetime
+    db: Session,
+    claim: Claim,
+    documents: Sequence[Document],
+    *,
+    sender: str,
+    portal: str,
+    ways: Ways | None,
+    now: datetime,
 ) -> None:
     """Plan the mail that a claim was filed; a second time plans nothing."""
     context = {
@@ -35,9 +45,12 @@ def tell_filed(
         "held": [one.file_name for one in documents if one.state == DocumentState.HELD],
     }
     _send(db, claim, "claims_filed", "filed", context, to=_address(db, claim), sender=sender, now=now)
+    _notice(db, claim, "filed", words.filed(claim.claim_number), context, ways=ways, now=now)
 
 
-def tell_moved(db: Session, claim: Claim, *, sender: str, portal: str, now: datetime) -> None:
+def tell_moved(
+    db: Session, claim: Claim, *, sender: str, portal: str, ways: Ways | None, now: datetime
+) -> None:
     """Plan the mail that a claim has another status."""
     approved = Money(claim.approved_minor, claim.currency) if claim.approved_minor is not None else None
     about = _about(db, claim, portal)
@@ -60,21 +73,36 @@ def tell_moved(db: Session, claim: Claim, *, sender: str, portal: str, now: date
         sender=sender,
         now=now,
     )
+    said = words.moved(claim.claim_number, TITLES[claim.status], is_asked=claim.asked_at is not None)
+    _notice(db, claim, f"{claim.version}", said, context, ways=ways, now=now)
 
 
-def tell_noted(db: Session, claim: Claim, note: Note, *, sender: str, portal: str, now: datetime) -> None:
+def tell_noted(
+    db: Session, claim: Claim, note: Note, *, sender: str, portal: str, ways: Ways | None, now: datetime
+) -> None:
     """Plan the mail that a reviewer wrote, or asks for a document."""
     context = {**_about(db, claim, portal), "text": note.text, "is_request": note.is_request}
     _send(db, claim, "claims_note", f"{note.id}", context, to=_address(db, claim), sender=sender, now=now)
+    said = words.noted(claim.claim_number, is_request=note.is_request)
+    _notice(db, claim, f"{note.id}", said, context, ways=ways, now=now)
 
 
 def tell_lost(
-    db: Session, claim: Claim, document: Document, *, what: str, sender: str, portal: str, now: datetime
+    db: Session,
+    claim: Claim,
+    document: Document,
+    *,
+    what: str,
+    sender: str,
+    portal: str,
+    ways: Ways | None,
+    now: datetime,
 ) -> None:
     """Plan the mail that a document could not be taken after all: which one, why, and what to do."""
     context = {**_about(db, claim, portal), "file": document.file_name, "what": what}
     key = f"lost:{document.id}"
     _send(db, claim, "claims_document_lost", key, context, to=_address(db, claim), sender=sender, now=now)
+    _notice(db, claim, key, words.lost(claim.claim_number), context, ways=ways, now=now)
 
 
 def _send(
@@ -110,6 +138,31 @@ def _send(
             number=claim.claim_number,
             reason=error.detail,
         )
+
+
+def _notice(
+    db: Session,
+    claim: Claim,
+    about: str,
+    said: str,
+    context: Mapping[str, Any],
+    *,
+    ways: Ways | None,
+    now: datetime,
+) -> None:
+    """Plan the few words that go with a mail, by the ways that the claimant switched on."""
+    if ways is None:
+        return
+    notices.tell(
+        db,
+        key=f"claims:{claim.id}:{about}",
+        person_id=claim.person_id,
+        title=context["brand"],
+        text=said,
+        link=context["link"],
+        ways=ways,
+        now=now,
+    )
 
 
 def _about(db: Session, claim: Claim, portal: str) -> dict[str, Any]:

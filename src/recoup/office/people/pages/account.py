@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from recoup.core.errors import RecoupError
-from recoup.core.system import Caller
+from recoup.core.system import Caller, System
 from recoup.office.controls import service as controls
 from recoup.office.people import queries, queries_pages, shown
 from recoup.office.people.api.house import OneSelf
@@ -19,6 +19,7 @@ from recoup.office.people.controls import SESSION_HOURS, SESSION_IDLE_MINUTES
 from recoup.office.people.pages.doors import ACCOUNT, SIGN_IN, onward, word
 from recoup.office.people.service import own, people, sessions
 from recoup.web import pages
+from recoup.web.area import behind
 from recoup.web.auth import Actor, permit
 from recoup.web.deps import Db, Now, Router, Typed
 
@@ -92,7 +93,9 @@ def _page(
     typed: dict[str, str] | None = None,
     errors: dict[str, str] | None = None,
 ) -> Response:
+    system: System = request.app.state.system
     person = queries.by_id(db, _person(me))
+    cards = [(one.template, behind(one.made_by)) for area in system.parts.desk for one in area.account]
     idle = controls.value(db, SESSION_IDLE_MINUTES)
     app = queries.totp(db, _person(me))
     return pages.render(
@@ -112,4 +115,5 @@ def _page(
         keys=queries.keys_of(db, _person(me)),
         has_app=app is not None and app.confirmed_at is not None,
         passkeys=queries.passkeys_of(db, _person(me)),
+        cards=[(template, make(system, db, me, now)) for template, make in cards],
     )

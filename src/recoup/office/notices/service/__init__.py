@@ -1,0 +1,1 @@
+"""Use cases of notices: tell somebody, verify a number, keep a device."""
