@@ -24,15 +24,16 @@ OF_CUSTOMERS = re.compile(r"^/desk/(my-claims|my-policies|claims-documents)(/|$)
 NO_PLACES = {
     "/",
     "/desk/search",
+    "/desk/account/notices",
     "/desk/runs/{run_id}/events",
     "/desk/rights/claim/{owner}/{key}/now",
     "/desk/claims/{claim_id:int}/mail",
     "/desk/claims/policies/import/{file_id}",
     "/desk/claims/policies/import/{file_id}/rejected",
 }
-"""One leads on, one is reached by typing, one is a stream of what a page shows, one is a part of a page that asks
-YouTube, on a click, one is a mail before it leaves, as a form has it, and two are there once a sheet of policies was
-sent; each has tests of its own."""
+"""One leads on, one is reached by typing, one is a card of another page whose form was wrong, one is a stream of what
+a page shows, one is a part of a page that asks YouTube, on a click, one is a mail before it leaves, as a form has it,
+and two are there once a sheet of policies was sent; each has tests of its own."""
 RULES: Mapping[Theme, dict[str, Any] | None] = {
     "light": None,
     "dark": {"runOnly": ["color-contrast", "link-in-text-block"]},
