@@ -28,7 +28,7 @@ def test_the_migrations_make_what_the_models_map(database: Database) -> None:
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
     before, after = schema.upgrade(database.owner_url, app_url=database.app_url)
-    assert before == after == "0011"
+    assert before == after == "0012"
 
 
 def test_a_schema_of_a_newer_version_is_refused(

@@ -6,9 +6,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -20,11 +18,12 @@ from recoup.areas.claims import incoming
 from recoup.areas.claims.models import Claim, Document, Draft
 from recoup.core.system import System
 from recoup.office.outbox import handover
-from support.browser import DESK, PHONE, Complaints
+from support.browser import Complaints
 from support.browsing import served, session_of
 from support.claims import CARL, REA, looked_at, pdf, picture, policy_of, populate
 from support.house import MovableClock, opened
 from support.people import Mailbox
+from support.phone import Phone
 from support.postgres import Database
 from support.walk import settled
 
@@ -45,32 +44,6 @@ def mailbox() -> Mailbox:
 def system(database: Database, tmp_path: Path, clock: MovableClock, mailbox: Mailbox) -> Iterator[System]:
     with opened(database, tmp_path, clock=clock, channels={"mail": mailbox}) as running:
         yield running
-
-
-class Phone:
-    """A signed-in customer's profile in a browser, and where it looks at."""
-
-    def __init__(self, address: str, token: str, started: Browser) -> None:
-        self.address, self._token, self.started = address, token, started
-
-    @contextmanager
-    def profile(
-        self, *, theme: str = "light", is_phone: bool = True, script: bool = True
-    ) -> Iterator[BrowserContext]:
-        """Open a profile of its own."""
-        size: Any = dict(zip(("width", "height"), PHONE if is_phone else DESK, strict=True))
-        opened_ = self.started.new_context(
-            viewport=size,
-            color_scheme="dark" if theme == "dark" else "light",
-            reduced_motion="reduce",
-            has_touch=is_phone,
-            is_mobile=is_phone,
-            java_script_enabled=script,
-        )
-        opened_.set_default_timeout(15_000)
-        opened_.add_cookies([{"name": "recoup", "value": self._token, "url": self.address}])
-        yield opened_
-        opened_.close()
 
 
 @pytest.fixture

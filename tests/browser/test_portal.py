@@ -30,10 +30,11 @@ NO_PLACES = {
     "/desk/claims/{claim_id:int}/mail",
     "/desk/claims/policies/import/{file_id}",
     "/desk/claims/policies/import/{file_id}/rejected",
+    "/desk/claims/history/{run_id}",
 }
 """One leads on, one is reached by typing, one is a card of another page whose form was wrong, one is a stream of what
 a page shows, one is a part of a page that asks YouTube, on a click, one is a mail before it leaves, as a form has it,
-and two are there once a sheet of policies was sent; each has tests of its own."""
+and three are there once a sheet of policies or a file of past claims was sent; each has tests of its own."""
 RULES: Mapping[Theme, dict[str, Any] | None] = {
     "light": None,
     "dark": {"runOnly": ["color-contrast", "link-in-text-block"]},

@@ -238,7 +238,7 @@ def test_one_seal_takes_a_thousand_events(sessions: Sessions, now: datetime) -> 
         assert db.scalar(select(func.count()).select_from(Unsealed)) == 1
 
 
-def test_a_timeline_is_newest_first_in_pages_and_by_prefix(sessions: Sessions, now: datetime) -> None:
+def test_a_timeline_is_newest_first_in_pages_and_narrowed(sessions: Sessions, now: datetime) -> None:
     with sessions.begin() as db:
         for i in range(5):
             service.record(db, "test.odd" if i % 2 else "test.even", f"test/thing/{i}", actor="a", now=now)
@@ -251,5 +251,25 @@ def test_a_timeline_is_newest_first_in_pages_and_by_prefix(sessions: Sessions, n
             "test/thing/3",
             "test/thing/1",
         ]
-        # An underscore in the prefix is itself, not any character.
-        assert [event.kind for event in queries.timeline(db, subject="test_")] == ["other.kind"]
+        # An underscore is itself, not any character.
+        assert [event.kind for event in queries.timeline(db, subject="test_thing")] == ["other.kind"]
+        assert queries.timeline(db, subject="test_") == []
+
+
+def test_a_timeline_is_about_a_subject_and_what_lies_below_it(sessions: Sessions, now: datetime) -> None:
+    subjects = (
+        "claims/claim/1",
+        "claims/claim/1/note/2",
+        "claims/claim/10",
+        "claims/claim",
+        "claims/claim/1x",
+    )
+    with sessions.begin() as db:
+        for subject in subjects:
+            service.record(db, "test.kind", subject, actor="a", now=now)
+    with sessions.begin() as db:
+        for asked in ("claims/claim/1", "claims/claim/1/"):
+            found = {event.subject for event in queries.timeline(db, subject=asked)}
+            assert found == {"claims/claim/1", "claims/claim/1/note/2"}, asked
+        everything = {event.subject for event in queries.timeline(db, subject="claims/claim")}
+    assert everything == set(subjects)

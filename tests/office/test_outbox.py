@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, inspect, select, update
 from sqlalchemy.orm import Session
 
 from recoup.core.errors import Conflict
@@ -340,3 +340,10 @@ def test_every_state_that_may_move_is_found_by_the_sweep(system: System, clock: 
         db.execute(update(Delivery).values(state=State.ACCEPTED, lease_until=None))
     with system.sessions.begin() as db:
         assert queries.channels_with_work(db, now=clock()) == []
+
+
+def test_a_list_loads_no_bytes(system: System) -> None:
+    plan(system, "a")
+    with system.sessions.begin() as db:
+        (one,) = queries.listed(db)
+        assert {"payload", "sealed"} <= inspect(one).unloaded

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +16,7 @@ from recoup.areas.claims.jobs import past as job
 from recoup.areas.claims.models import Claim, Status
 from recoup.areas.claims.queries import figure_rows, past_rows
 from recoup.areas.claims.rules import nfip
-from recoup.areas.claims.rules.past import OWN, PastClaim
+from recoup.areas.claims.rules.past import PastClaim
 from recoup.areas.claims.service import past
 from recoup.core.errors import Invalid
 from recoup.core.parts import Cancelled
@@ -28,27 +27,9 @@ from recoup.office.journal.models import Event
 from recoup.office.people.models import Person
 from support.claims import CARL, claims_api, file_claim, policy_of, populate
 from support.doors import Said, typed
+from support.past_files import OWN_HEADER, OWN_LINE, written
 from support.shared_data import shared_data
 
-OWN_HEADER = tuple(OWN.columns.spellings)
-OWN_LINE = {
-    "source_id": "A-1",
-    "claim_type": "Medical Expense",
-    "incident_date": "2024-03-01",
-    "claimed_amount": "1,200.50",
-    "approved_amount": "1000",
-    "currency": "EUR",
-    "status": "paid",
-    "filed_at": "2024-03-04",
-    "decided_at": "2024-03-20",
-    "policy_number": "H-9",
-    "claimant": "Ada",
-    "description": "Broken arm",
-    "notes": "",
-    "reason_code": "deductible",
-    "cause": "",
-    "loss_location": "Berlin",
-}
 NFIP_LINE = {
     "id": "60e7fb9f-c896-451a-922f-1c9a277d0139",
     "dateOfLoss": "1998-09-28T00:00:00.000Z",
@@ -68,17 +49,6 @@ NFIP_LINE = {
 
 
 UNPAID = {name: "NA" for name in NFIP_LINE if name.startswith("amountPaid")}
-
-
-def written(
-    path: Path, *lines: dict[str, str], header: Sequence[str] = OWN_HEADER, base: dict[str, str] | None = None
-) -> Path:
-    """Write a CSV file; each line is a whole one, changed in what is given."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(header)
-        rows.writerows([{**(base or OWN_LINE), **line}.get(name, "") for name in header] for line in lines)
-    return path
 
 
 def loaded(system: System, path: Path, *words: str, layout: str = "recoup") -> Said:

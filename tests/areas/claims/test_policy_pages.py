@@ -11,9 +11,12 @@ import httpx2
 import pytest
 from sqlalchemy import select, text, update
 
+from recoup.areas.claims import sheet_runs
 from recoup.areas.claims.models import Policy
 from recoup.core.system import System
 from recoup.office.files.models import File, WithdrawnFile
+from recoup.office.jobs import execution
+from recoup.office.jobs.models import Run, RunArtifact, RunState
 from recoup.office.journal.models import Event
 from support.claims import ADA, ANA, CARL, REA, as_, claims_api, file_claim, policy_of, populate
 from support.desk import links_of, main_of, text_of
@@ -275,3 +278,141 @@ def test_a_form_of_another_site_brings_nothing_in(system: System, client: httpx2
         for path in (f"{HERE}/import", f"{preview_of(looked)}/apply"):
             assert another.post(path, data={"seen": seen_in(looked)}).status_code == 403
     assert numbers(system) == set()
+
+
+# ---------------------------------------------------------------- large sheets
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any sheet is large enough for a run."""
+    monkeypatch.setattr(sheet_runs, "LARGE", 1)
+
+
+def worked(system: System) -> list[Run]:
+    """Let a worker take every run that waits, and return them."""
+    with system.sessions.begin() as db:
+        waiting = db.scalars(select(Run.id).where(Run.state == RunState.QUEUED).order_by(Run.queued_at)).all()
+    done = [execution.execute(system, one) for one in waiting]
+    return [one for one in done if one is not None]
+
+
+@pytest.mark.usefixtures("large")
+def test_a_large_sheet_is_looked_at_and_written_by_runs(system: System, client: httpx2.Client) -> None:
+    policy_of(system, populate(system)[CARL], "H-1")
+    body = csv_of({"premium": "130.50"}, {"policy_number": "H-2"}, {"policy_number": "=1", "type": "boat"})
+    here = chosen(client, body).headers["location"]
+    waits = client.get(here)
+    assert "The sheet waits for a worker." in text_of(waits)
+    assert 'hx-trigger="every 1s"' in waits.text
+    (look,) = worked(system)
+    assert (look.state, look.counts) == (
+        RunState.SUCCEEDED,
+        {"added": 1, "changed": 1, "stay": 0, "not taken": 1},
+    )
+    seen = client.get(here)
+    assert 'hx-trigger="every 1s"' not in seen.text
+    # It is what a small one shows, in the same words.
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sheet_runs, "LARGE", len(body) + 1)
+        small = chosen(client, body)
+    assert text_of(main_of(small)) == text_of(main_of(seen))
+    assert seen_in(small) == seen_in(seen)
+    led = client.get(f"{here}/rejected", follow_redirects=True)
+    rows = list(csv.reader(io.StringIO(led.content.decode("utf-8-sig"))))
+    assert [row[:3] for row in rows] == [["line", "reason", HEADER[0]], ["4", rows[1][1], "'=1"]]
+    assert numbers(system) == {"H-1"}
+    form = {"seen": seen_in(seen)}
+    led = client.post(f"{here}/apply", data=form)
+    assert client.post(f"{here}/apply", data=form).headers["location"] == led.headers["location"]
+    assert "waits for a worker" in text_of(client.get(here))
+    assert client.post(f"{here}/leave").status_code == 409
+    (done,) = worked(system)
+    assert done.summary == "policies.csv: 1 added, 1 changed, 0 stay as they are. 1 line was not taken."
+    assert numbers(system) == {"H-1", "H-2"}
+    assert client.get(here).status_code == 404
+    with system.sessions.begin() as db:
+        (event,) = db.scalars(select(Event).where(Event.kind == "claims.policies_imported"))
+        assert event.actor == f"run:{done.id}"
+
+
+@pytest.mark.usefixtures("large")
+def test_a_run_applies_what_was_seen_or_nothing(system: System, client: httpx2.Client) -> None:
+    policy_of(system, populate(system)[CARL], "H-1")
+    here = chosen(client, csv_of({"premium": "1"})).headers["location"]
+    worked(system)
+    seen = seen_in(client.get(here))
+    with system.sessions.begin() as db:
+        db.execute(update(Policy).values(premium_minor=700))
+    client.post(f"{here}/apply", data={"seen": seen})
+    (run,) = worked(system)
+    assert run.state == RunState.FAILED
+    told = text_of(client.get(here))
+    assert "Nothing was written. What stands has changed since you looked" in told
+    client.post(f"{here}/look")
+    worked(system)
+    again = client.get(here)
+    assert "Premium 7.00 EUR 1.00 EUR" in text_of(again)
+    client.post(f"{here}/apply", data={"seen": seen_in(again)})
+    (run,) = worked(system)
+    assert run.state == RunState.SUCCEEDED
+
+
+@pytest.mark.usefixtures("large")
+def test_a_run_that_is_done_again_after_it_was_done_does_nothing(
+    system: System, client: httpx2.Client
+) -> None:
+    populate(system)
+    here = chosen(client, csv_of({})).headers["location"]
+    worked(system)
+    client.post(f"{here}/apply", data={"seen": seen_in(client.get(here))})
+    (run,) = worked(system)
+    with system.sessions.begin() as db:  # its worker died before it could say that it was done
+        db.execute(update(Run).where(Run.id == run.id).values(state=RunState.QUEUED, finished_at=None))
+    (again,) = worked(system)
+    assert (again.state, again.summary) == (RunState.SUCCEEDED, "The sheet was applied before.")
+    with system.sessions.begin() as db:
+        assert len(db.scalars(select(Event).where(Event.kind == "claims.policies_imported")).all()) == 1
+
+
+@pytest.mark.usefixtures("large")
+def test_a_look_that_is_done_again_takes_the_place_of_the_first(
+    system: System, client: httpx2.Client
+) -> None:
+    populate(system)
+    here = chosen(client, csv_of({}, {"type": "boat"})).headers["location"]
+    (run,) = worked(system)
+    before = text_of(main_of(client.get(here)))
+    with system.sessions.begin() as db:  # its worker died before it could say that it was done
+        db.execute(
+            update(Run).where(Run.id == run.id).values(state=RunState.QUEUED, finished_at=None, counts={})
+        )
+    (again,) = worked(system)
+    assert again.state == RunState.SUCCEEDED
+    assert text_of(main_of(client.get(here))) == before
+    with system.sessions.begin() as db:
+        gone = select(File.name).join(WithdrawnFile, WithdrawnFile.file_id == File.id)
+        assert sorted(db.scalars(gone)) == ["preview.json", "rejected.csv"]
+        kept = db.execute(select(RunArtifact.name).where(RunArtifact.run_id == run.id)).scalars()
+        assert sorted(kept) == ["preview.json", "rejected.csv"]
+
+
+@pytest.mark.usefixtures("large")
+def test_a_large_sheet_that_is_none_is_told_and_left(system: System, client: httpx2.Client) -> None:
+    populate(system)
+    here = chosen(client, b"hello\n").headers["location"]
+    worked(system)
+    told = text_of(client.get(here))
+    assert "It cannot be read. The sheet has no column policy_number" in told
+    assert client.post(f"{here}/leave").status_code == 303
+    left = chosen(client, csv_of({})).headers["location"]
+    assert client.post(f"{left}/leave").status_code == 303
+    assert worked(system) == []  # nobody looks at what was given up
+    assert client.get(left).status_code == 404
+
+
+def test_a_small_sheet_begins_no_run(system: System, client: httpx2.Client) -> None:
+    populate(system)
+    here = preview_of(chosen(client, csv_of({})))
+    client.post(f"{here}/look")
+    assert worked(system) == []

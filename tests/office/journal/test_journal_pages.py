@@ -140,6 +140,9 @@ def test_one_thing_has_a_timeline(client: httpx2.Client, note: Callable[..., UUI
         ("?kind=jobs.", "AB"),
         ("?kind=people.", "C"),
         ("?subject=jobs/", "AB"),
+        ("?subject=jobs", "AB"),
+        ("?subject=jobs/job/a", "A"),
+        ("?subject=jobs/j", ""),
         ("?subject=jobs/j%25", ""),  # a percent sign is one
         ("?subject=jobs_", ""),
         ("?actor=bob@example.com", "BC"),

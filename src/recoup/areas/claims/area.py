@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from recoup.areas.claims import desk, incoming, lists, policy_lists, told
+from recoup.areas.claims import desk, history, incoming, lists, policy_lists, told
 from recoup.areas.claims.controls import CONTROLS
 from recoup.areas.claims.jobs import scanning
+from recoup.areas.claims.jobs.bringing_in import SHEETS
 from recoup.areas.claims.jobs.estimating import ESTIMATE
 from recoup.areas.claims.jobs.looking import look_task
 from recoup.areas.claims.jobs.looking_again import look_again_task
 from recoup.areas.claims.jobs.past import HISTORY
-from recoup.areas.claims.jobs.reading import read_task
+from recoup.areas.claims.jobs.reading import read_draft_task, read_task
 from recoup.areas.claims.jobs.scanning import SCAN
 from recoup.areas.claims.mails import MAILS
-from recoup.areas.claims.service import flagging, policies
-from recoup.areas.claims.service.flagging import LOOK, READ
+from recoup.areas.claims.service import flagging, policies, proposing
+from recoup.areas.claims.service.flagging import LOOK
 from recoup.areas.claims.service.telling import DELIVERIES
 from recoup.areas.claims.settings import ClaimsSettings
 from recoup.web.area import Area, MenuItem
@@ -21,21 +22,28 @@ from recoup.web.area import Area, MenuItem
 AREA = Area(
     name="claims",
     settings={"claims": ClaimsSettings},
-    jobs=(SCAN, ESTIMATE, HISTORY),
+    jobs=(SCAN, ESTIMATE, HISTORY, SHEETS),
     controls=CONTROLS,
     deliveries=(DELIVERIES,),
     mails=MAILS,
-    tasks={LOOK: look_task, READ: read_task, policies.LOOK_AGAIN: look_again_task},
-    sweeps=(flagging.sweep, scanning.sweep, policies.sweep_previews),
+    tasks={
+        LOOK: look_task,
+        proposing.READ: read_task,
+        proposing.READ_DRAFT: read_draft_task,
+        policies.LOOK_AGAIN: look_again_task,
+    },
+    sweeps=(flagging.sweep, scanning.sweep, policies.sweep_previews, history.sweep),
     routers=(
+        "recoup.areas.claims.api.history:router",
         "recoup.areas.claims.api.reviewing:router",
         "recoup.areas.claims.api.own:router",
         "recoup.areas.claims.api.policies:router",
         "recoup.areas.claims.api.bulk:router",
     ),
-    # Policies come first: their address would be taken for a claim's.
+    # Policies and past claims come first: their address would be taken for a claim's.
     pages=(
         "recoup.areas.claims.pages.policies:router",
+        "recoup.areas.claims.pages.history:router",
         "recoup.areas.claims.pages.queue:router",
         "recoup.areas.claims.pages.figures:router",
         "recoup.areas.claims.pages.bulk:router",
@@ -44,6 +52,7 @@ AREA = Area(
         # In this order: an address of a draft or an upload would be taken for a step's or a claim's.
         "recoup.areas.claims.pages.uploading:router",
         "recoup.areas.claims.pages.sending:router",
+        "recoup.areas.claims.pages.autofill:router",
         "recoup.areas.claims.pages.filing:router",
         "recoup.areas.claims.pages.mine:router",
         "recoup.areas.claims.pages.previews:router",

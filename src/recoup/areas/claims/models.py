@@ -1,4 +1,4 @@
-"""Tables of claims. Every row belongs to the policy holder in ``person_id``, to whom row security (0010) shows it.
+"""Tables of claims. Every row belongs to the policy holder in ``person_id``; row security (0010, 0012) shows it so.
 
 Policies, claims, documents, history and flags are numbered, because the API names them by number; what the API does
 not name has our usual ids.
@@ -351,6 +351,10 @@ class Document(Base):
     uploaded_by: Mapped[str]
     read_at: Mapped[datetime | None]
     """When it was read for proposals."""
+    reading_until: Mapped[datetime | None]
+    """Until when whoever began to read it has it to itself; over where nobody reads it any more."""
+    reader: Mapped[str | None]
+    """The worker that began to read it last, such as ``host/place:12:345``."""
 
 
 class History(Base):

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from recoup.core.db import copy_rows
 from recoup.core.keyset import Slice
 from recoup.core.ports import BlobInfo
+from recoup.core.subjects import is_about
 from recoup.office.files.models import File, WithdrawnFile
 from recoup.web.lists import Wanted
 
@@ -85,12 +86,12 @@ def difference(db: Session, seen: Iterable[BlobInfo], *, before: datetime, limit
 
 
 def files_page(db: Session, wanted: Wanted) -> Slice[File]:
-    """Return a page of the list of files: by a part of the name, by the beginning of what they belong to, by days."""
+    """Return a page of the list of files: by a part of the name, by what they belong to or lie below, by days."""
     statement = select(File)
     if name := wanted.filters.get("name"):
         statement = statement.where(File.name.icontains(name, autoescape=True))
     if subject := wanted.filters.get("subject"):
-        statement = statement.where(File.subject.startswith(subject, autoescape=True))
+        statement = statement.where(is_about(File.subject, subject))
     if (since := wanted.since("since")) is not None:
         statement = statement.where(File.created_at >= since)
     if (until := wanted.until("until")) is not None:

@@ -217,6 +217,11 @@ def artifacts(db: Session, run_id: UUID) -> Sequence[RunArtifact]:
     ).all()
 
 
+def artifact(db: Session, run_id: UUID, name: str) -> RunArtifact | None:
+    """Return the file that a run left behind under a name."""
+    return db.get(RunArtifact, (run_id, name))
+
+
 def cancel_requested(db: Session, run_id: UUID) -> bool:
     """Say whether a person asked the run to stop."""
     return bool(db.execute(select(Run.cancel_requested).where(Run.id == run_id)).scalar_one_or_none())

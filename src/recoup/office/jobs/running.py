@@ -101,7 +101,10 @@ class RunningRun:
             raise Cancelled
 
     def artifact(self, name: str, body: bytes | BinaryIO, *, media_type: str, may: str = "") -> UUID:
-        """Keep a file with the run, a large one from where it lies; return the file's id."""
+        """Keep a file with the run, a large one from where it lies; return the file's id.
+
+        What an earlier attempt kept under this name, before its worker died, is withdrawn.
+        """
         with self.transaction() as db:
             file = files.keep(
                 db,
@@ -115,7 +118,13 @@ class RunningRun:
                 may=may,
             )
             db.flush()
-            db.add(RunArtifact(run_id=self.id, name=name, file_id=file.id))
+            earlier = queries.artifact(db, self.id, name)
+            if earlier is None:
+                db.add(RunArtifact(run_id=self.id, name=name, file_id=file.id))
+            else:
+                old, earlier.file_id = files.get(db, earlier.file_id), file.id
+                reason, now = "A later attempt wrote it again.", self.system.clock()
+                files.withdraw(db, old, reason=reason, actor=self.system.worker, now=now)
             return file.id
 
     def begin(self) -> None:

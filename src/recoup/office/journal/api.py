@@ -20,12 +20,12 @@ router = Router(prefix="/journal", tags=["journal"], dependencies=[Depends(may("
 @router.get("", summary="What happened, newest first")
 def listed(
     db: Db,
-    subject: Annotated[Word | None, Query(description="Subjects that start with this.")] = None,
+    subject: Annotated[Word | None, Query(description="This subject, and those below it.")] = None,
     kind: Annotated[Word | None, Query(description="Kinds that start with this.")] = None,
     before: Before = None,
     limit: Limit = 50,
 ) -> Page[EventShown]:
-    """Return events; ``subject`` and ``kind`` match by their beginning."""
+    """Return events about ``subject`` and what lies below it; ``kind`` matches by its beginning."""
     rows = queries.timeline(db, subject=subject, kind=kind, before=before, limit=limit + 1)
     return page_of(EventShown, rows, limit=limit)
 

@@ -36,7 +36,7 @@ class _Commands:
     def listed(
         self,
         *,
-        subject: Annotated[str | None, Parameter(help="Subjects that start with this.")] = None,
+        subject: Annotated[str | None, Parameter(help="This subject, and those below it.")] = None,
         kind: Annotated[str | None, Parameter(help="Kinds that start with this.")] = None,
         before: Before = None,
         limit: Limit = 50,

@@ -9,6 +9,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from recoup.core.keyset import Slice
+from recoup.core.subjects import is_about
 from recoup.office.journal import telling
 from recoup.office.journal.models import Event, Seal, Unsealed
 from recoup.web.lists import Choices, Wanted
@@ -66,10 +67,13 @@ def timeline(
     before: UUID | None = None,
     limit: int = 50,
 ) -> Sequence[Event]:
-    """Return events newest first; ``subject`` and ``kind`` match by prefix, ``before`` continues a page."""
+    """Return events newest first, about a subject and what lies below it; ``before`` continues a page.
+
+    ``kind`` matches by prefix.
+    """
     statement = select(Event)
     if subject is not None:
-        statement = statement.where(Event.subject.startswith(subject, autoescape=True))
+        statement = statement.where(is_about(Event.subject, subject))
     if kind is not None:
         statement = statement.where(Event.kind.startswith(kind, autoescape=True))
     if before is not None:
@@ -80,8 +84,8 @@ def timeline(
 def events_page(db: Session, wanted: Wanted) -> Slice[Event]:
     """Return a page of the timeline.
 
-    ``kind`` is a kind, or all of a part's (``metering.``); ``subject`` matches by its beginning; ``actor`` is a name,
-    however it was shown; ``since`` and ``until`` are days, both included.
+    ``kind`` is a kind, or all of a part's (``metering.``); ``subject`` is one, with what lies below it; ``actor`` is a
+    name, however it was shown; ``since`` and ``until`` are days, both included.
     """
     statement = select(Event)
     filters = wanted.filters
@@ -91,7 +95,7 @@ def events_page(db: Session, wanted: Wanted) -> Slice[Event]:
             Event.kind.startswith(kind, autoescape=True) if is_part else Event.kind == kind
         )
     if subject := filters.get("subject"):
-        statement = statement.where(Event.subject.startswith(subject, autoescape=True))
+        statement = statement.where(is_about(Event.subject, subject))
     if actor := filters.get("actor"):
         statement = statement.where(Event.actor.in_(telling.spellings(actor)))
     if (since := wanted.since("since")) is not None:

@@ -7,12 +7,15 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, load_only
+from sqlalchemy.orm import InstrumentedAttribute, Load, Session, load_only
 
 from recoup.core.keyset import Slice
 from recoup.office.journal.models import Event
 from recoup.office.outbox.models import Delivery, State, StoppedChannel
 from recoup.web.lists import Wanted
+
+_NO_BYTES = Load(Delivery).defer(Delivery.payload).defer(Delivery.sealed)
+"""A list names its deliveries; a hundred mails with their attachments would be megabytes for it."""
 
 
 def digests(db: Session, keys: Sequence[str]) -> dict[str, tuple[UUID, str]]:
@@ -107,8 +110,8 @@ def listed(
     before: UUID | None = None,
     limit: int = 50,
 ) -> Sequence[Delivery]:
-    """Return deliveries, newest first; ``before`` continues a page."""
-    statement = select(Delivery)
+    """Return deliveries without their bytes, newest first; ``before`` continues a page."""
+    statement = select(Delivery).options(_NO_BYTES)
     if state is not None:
         statement = statement.where(Delivery.state == state)
     if kind is not None:

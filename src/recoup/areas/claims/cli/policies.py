@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, BinaryIO
 from uuid import UUID
 
 from cyclopts import Parameter
 
-from recoup.areas.claims import importing
-from recoup.areas.claims.jobs.past import HISTORY, PastParams
+from recoup.areas.claims import history, importing
+from recoup.areas.claims.jobs.past import HISTORY, LayoutName, PastParams
 from recoup.areas.claims.models import PolicyKind, PolicyStatus
 from recoup.areas.claims.policy_schemas import ImportShown, PolicyHeld
 from recoup.areas.claims.queries import policy_sheets
@@ -28,8 +28,6 @@ from recoup.web.wire import Page
 
 NEEDS_PERSON, CANCELLED = 1, 130
 MOST_TOLD = 20
-KEPT = "claims/history/file"
-"""What the file of past claims belongs to."""
 DryRun = Annotated[bool, Parameter(negative="", help="Say what would change, and change nothing.")]
 
 
@@ -114,7 +112,7 @@ class PastCommands:
         file: Annotated[Path, Parameter(help="A CSV file in UTF-8.")],
         *,
         layout: Annotated[
-            Literal["nfip", "recoup"],
+            LayoutName,
             Parameter(help="Whose columns it has: FEMA's flood claims, or those that docs/claims.md names."),
         ],
         dry_run: DryRun = False,
@@ -149,26 +147,13 @@ def _opened(path: Path) -> BinaryIO:
 def _kept(system: System, body: BinaryIO, name: str) -> UUID:
     """Keep a file where whoever runs the job finds it."""
     with system.sessions.begin() as db:
-        file = files.keep(
-            db,
-            system.ports.files,
-            name=name,
-            body=body,
-            media_type=importing.CSV,
-            subject=KEPT,
-            actor=output.actor(),
-            now=system.clock(),
-            may=policies.MAY,
-        )
-        return file.id
+        actor, now = output.actor(), system.clock()
+        return history.keep(db, system.ports.files, body=body, name=name, actor=actor, now=now).id
 
 
 def _given_up(system: System, file_id: UUID) -> None:
     with system.sessions.begin() as db:
-        file = files.get(db, file_id)
-        files.withdraw(
-            db, file, reason="Nothing was loaded from it.", actor=output.actor(), now=system.clock()
-        )
+        history.give_up(db, files.get(db, file_id), actor=output.actor(), now=system.clock())
 
 
 def _say(shown: ImportShown) -> None:

@@ -8,12 +8,14 @@ import io
 import itertools
 import tempfile
 from collections.abc import Iterator
+from datetime import date, datetime
 from typing import BinaryIO, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from recoup.areas.claims import controls
+from recoup.areas.claims.queries import past_rows
 from recoup.areas.claims.rules import columns
 from recoup.areas.claims.rules.nfip import NFIP
 from recoup.areas.claims.rules.past import OWN, Layout, PastClaim
@@ -31,6 +33,10 @@ LAYOUTS = {one.name: one for one in (NFIP, OWN)}
 MAY = "claims.import"
 TOLD_EVERY = 2_000
 MOST_LOGGED = 20
+MOST_SHOWN = 100
+PREVIEW = "preview.json"
+"""The first claims and lines of a file that was looked at, for the page that asks whether to load it."""
+LayoutName = Literal["nfip", "recoup"]
 PORTION = 1 << 20
 AS_CSV = "Save it as CSV (UTF-8)."
 
@@ -41,8 +47,38 @@ class PastParams(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     file: UUID = Field(description="the stored file with the claims")
-    layout: Literal["nfip", "recoup"] = Field(description="which columns it has")
+    layout: LayoutName = Field(description="which columns it has")
     dry_run: bool = Field(default=False, description="say what would be loaded, and load nothing")
+
+
+class SeenClaim(BaseModel):
+    """A claim that would be loaded. Amounts are minor units of ``currency``; ``outcome`` is new or changed."""
+
+    line: int
+    outcome: str
+    claim_type: str
+    incident_date: date
+    decided_at: datetime
+    status: str
+    currency: str
+    claim_minor: int
+    approved_minor: int | None
+    policy_number: str
+
+
+class SeenLine(BaseModel):
+    """A line that is not taken, and why."""
+
+    line: int
+    reason: str
+
+
+class Seen(BaseModel):
+    """What a dry run saw: the first ``MOST_SHOWN`` claims that would be loaded, and lines that would not."""
+
+    name: str
+    claims: list[SeenClaim]
+    rejected: list[SeenLine]
 
 
 def run_job(run: RunningRun, params: PastParams) -> Outcome:
@@ -57,9 +93,12 @@ def run_job(run: RunningRun, params: PastParams) -> Outcome:
     ):
         reading = _Reading(run, layout, body, aside, currency=currency)
         try:
-            loaded = _load(run, reading, name=file.name, is_dry=params.dry_run)
+            loaded, coming = _load(run, reading, name=file.name, is_dry=params.dry_run)
         finally:
             reading.leave_aside()
+        if params.dry_run:
+            seen = Seen(name=file.name, claims=coming, rejected=reading.first_rejected)
+            run.artifact(PREVIEW, seen.model_dump_json().encode(), media_type="application/json", may=MAY)
         if reading.rejected:
             run.artifact("rejected.csv", aside, media_type="text/csv", may=MAY)
     for name, count in (("loaded", loaded.new), ("changed", loaded.changed), ("there already", loaded.same)):
@@ -68,15 +107,17 @@ def run_job(run: RunningRun, params: PastParams) -> Outcome:
     return Outcome(_said(reading, loaded, is_dry=params.dry_run))
 
 
-def _load(run: RunningRun, reading: _Reading, *, name: str, is_dry: bool) -> Loaded:
-    """Load it all in one transaction; of a dry run nothing stays."""
+def _load(run: RunningRun, reading: _Reading, *, name: str, is_dry: bool) -> tuple[Loaded, list[SeenClaim]]:
+    """Load it all in one transaction; of a dry run nothing stays but the first claims that would be loaded."""
     actor, now = f"run:{run.id}", run.system.clock()
     with run.transaction(late=True) as db:
         kept = db.begin_nested()
         loaded = past.load(db, reading.claims(), actor=actor, now=now)
         if is_dry:
+            rows = past_rows.first_coming(db, limit=MOST_SHOWN)
+            coming = [SeenClaim.model_validate(row, from_attributes=True) for row in rows]
             kept.rollback()
-            return loaded
+            return loaded, coming
         kept.commit()
         past.record(
             db,
@@ -88,7 +129,7 @@ def _load(run: RunningRun, reading: _Reading, *, name: str, is_dry: bool) -> Loa
             actor=actor,
             now=now,
         )
-        return loaded
+        return loaded, []
 
 
 class _Reading:
@@ -102,6 +143,7 @@ class _Reading:
         self._text = io.TextIOWrapper(aside, encoding="utf-8-sig", newline="", write_through=True)
         self._aside = csv.writer(self._text, lineterminator="\r\n")
         self.rows = self.rejected = 0
+        self.first_rejected: list[SeenLine] = []
 
     def claims(self) -> Iterator[PastClaim]:
         """Yield every claim; raise Invalid where the file is none of this layout."""
@@ -142,6 +184,8 @@ class _Reading:
     def _reject(self, line: int, cells: list[str], reason: str) -> None:
         self.rejected += 1
         self._aside.writerow([line, reason, *map(defused, cells)])
+        if len(self.first_rejected) < MOST_SHOWN:
+            self.first_rejected.append(SeenLine(line=line, reason=reason))
         if self.rejected <= MOST_LOGGED:
             self._run.log(f"Line {line} is not taken: {reason}", level="warning")
 
@@ -197,7 +241,7 @@ def _said(reading: _Reading, loaded: Loaded, *, is_dry: bool) -> str:
 
 
 HISTORY = Job(
-    name="claims.history",
+    name=past_rows.JOB,
     title="Past claims",
     help="Load claims that were decided elsewhere, for the figures: FEMA's flood claims, or a CSV of your own.",
     params=PastParams,

@@ -29,9 +29,10 @@ from recoup.areas.claims.pages.steps import (
     shown_step,
 )
 from recoup.areas.claims.queries import claim_rows, document_rows, draft_rows, own_rows, policy_rows
-from recoup.areas.claims.service import drafts
+from recoup.areas.claims.rules import autofill as offers
+from recoup.areas.claims.service import autofill, drafts
 from recoup.areas.claims.service.adding import Place
-from recoup.core.errors import Invalid, NotFound, RecoupError
+from recoup.core.errors import Conflict, Invalid, NotFound, RecoupError
 from recoup.core.system import Caller
 from recoup.web import pages
 from recoup.web.deps import Db, Now, Router, Running, Typed
@@ -239,8 +240,10 @@ def keep(
     if go == "sum":
         fresh |= _sum(db, draft, values)
     try:
+        if offers.is_use(go):
+            fresh |= autofill.taken(db, draft, go, today=today_of(me, now), now=now)
         drafts.type_in(db, draft, fresh, now=now)
-    except Invalid as error:
+    except (Invalid, Conflict) as error:
         telling = Telling(status=error.status, typed=values, problem=error)
         return shown_step(request, db, system, me=me, draft=draft, step=step, now=now, telling=telling)
     to = _onward(draft_id, step, go)
@@ -262,6 +265,9 @@ def _onward(draft_id: UUID, step: str, go: str) -> Response | None:
     if go in {"sum", "add-part"} or go.startswith("remove-part"):
         more = "?part=yes" if go == "add-part" else ""
         return pages.lead_on(f"{at(draft_id)}/{step}{more}#parts")
+    if offers.is_use(go):
+        name = "incident_date" if go.startswith("use-day") else "claim_amount"
+        return pages.lead_on(f"{at(draft_id)}/{step}#field-{name}")
     return None
 
 

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import csv
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from typing import Annotated, BinaryIO, cast
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, BinaryIO
 from uuid import UUID
 
 from fastapi import Depends, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from sqlalchemy.orm import Session
 
-from recoup.areas.claims import importing
+from recoup.areas.claims import importing, sheet_runs
 from recoup.areas.claims.api.common import today_of
 from recoup.areas.claims.api.policies import BOUNDS
+from recoup.areas.claims.jobs.bringing_in import APPLIED, written
 from recoup.areas.claims.policy_lists import HERE, MAY, POLICIES, premium, sum_insured
 from recoup.areas.claims.queries import policy_sheets
 from recoup.areas.claims.rules import cover, differing, telling
 from recoup.areas.claims.rules import policies as layout
 from recoup.areas.claims.service import policies
-from recoup.areas.claims.service.policies import Plan, Read
-from recoup.areas.claims.sheets import reading
+from recoup.areas.claims.service.policies import Plan
+from recoup.areas.claims.sheet_runs import Look
 from recoup.core.downloads import attachment
 from recoup.core.errors import Conflict, Invalid, RecoupError, TooLarge
 from recoup.core.money import Money
 from recoup.core.system import System
-from recoup.office.desk.rules import defused
 from recoup.office.files import rules as file_rules
 from recoup.office.files.models import File
+from recoup.office.jobs.models import Run
 from recoup.web import pages, uploads
 from recoup.web.auth import Actor, SignedIn, may, permit
 from recoup.web.deps import Db, Now, Router, Running, Typed
@@ -86,27 +88,27 @@ def look(*, request: Request, db: Db, system: Running, actor: Actor, now: Now, s
         )
     name = file_rules.clean_name(upload.name)
     with upload.path.open("rb") as body:
+        if sheet_runs.is_large(upload.size):
+            file = _kept(db, system, body, name=name, actor=actor, now=now)
+            db.flush()
+            sheet_runs.look(db, file, actor=actor, now=now)
+            return pages.lead_on(f"{HERE}/import/{file.id}")
         try:
             with importing.sheet(system, db, body, name=name) as read:
                 plan = policies.plan(db, read)
         except RecoupError as error:
             return _choose(request, problem=error)
-        file = policies.keep_preview(
-            db,
-            system.ports.files,
-            name=name,
-            body=body,
-            media_type=importing.media_type(body),
-            actor=actor,
-            now=now,
-        )
+        file = _kept(db, system, body, name=name, actor=actor, now=now)
     return _preview(request, plan, file)
 
 
 @router.get("/import/{file_id}", dependencies=[imports])
 def look_again(request: Request, db: Db, system: Running, file_id: UUID) -> Response:
-    """Show again what a sheet would change by now."""
+    """Show again what a sheet would change by now; of a large one, what the last look at it saw, or how far that is."""
     file = policies.preview(db, file_id)
+    found = sheet_runs.looked(db, system.ports.files, file)
+    if found is not None:
+        return _looked(request, found, file, applying=sheet_runs.applying(db, file))
     with importing.stored(system, file) as body, importing.sheet(system, db, body, name=file.name) as read:
         return _preview(request, policies.plan(db, read), file)
 
@@ -115,9 +117,12 @@ def look_again(request: Request, db: Db, system: Running, file_id: UUID) -> Resp
 def rejected(db: Db, system: Running, file_id: UUID) -> Response:
     """Download the lines that are not taken, each with its reason, to mend and to bring in again."""
     file = policies.preview(db, file_id)
+    found = sheet_runs.looked(db, system.ports.files, file)
+    if found is not None and found.rejected is not None:
+        return RedirectResponse(f"/desk/files/{found.rejected}/download", HTTPStatus.SEE_OTHER)
     with importing.stored(system, file) as body, importing.sheet(system, db, body, name=file.name) as read:
         policies.plan(db, read)
-        lines = _rejected(system, read, policies.every_rejection(db, read))
+        lines = written(system, read.header, policies.every_rejection(db, read))
     stem = file.name.rpartition(".")[0] or file.name
     headers = {"Content-Disposition": attachment(f"{stem} rejected.csv")}
     return StreamingResponse(_portions(lines), media_type="text/csv; charset=utf-8", headers=headers)
@@ -130,6 +135,9 @@ def apply(
     """Do what was looked at, all of it or nothing."""
     file = policies.preview(db, file_id)
     seen = str(typed.get("seen", ""))
+    if sheet_runs.is_large(file.size):
+        run = sheet_runs.apply(db, file, seen, actor=actor, now=now)
+        return pages.lead_on(f"/desk/runs/{run.id}", "The policies are being written: all of them, or none.")
     with importing.stored(system, file) as body, importing.sheet(system, db, body, name=file.name) as read:
         try:
             with db.begin_nested():
@@ -145,27 +153,26 @@ def apply(
                 )
         except Conflict as error:
             return _preview(request, policies.plan(db, read), file, problem=error)
-    policies.end_preview(db, file, reason="It was applied, and kept with the import.", actor=actor, now=now)
-    return pages.lead_on(HERE, said(done))
+    policies.end_preview(db, file, reason=APPLIED, actor=actor, now=now)
+    return pages.lead_on(HERE, policies.said(done))
+
+
+@router.post("/import/{file_id}/look", dependencies=[imports])
+def look_by_now(db: Db, actor: Actor, now: Now, file_id: UUID) -> Response:
+    """Queue another look at a large sheet: what stands may have changed since the last one."""
+    file = policies.preview(db, file_id)
+    if sheet_runs.is_large(file.size):
+        sheet_runs.look(db, file, actor=actor, now=now)
+    return pages.lead_on(f"{HERE}/import/{file_id}")
 
 
 @router.post("/import/{file_id}/leave", dependencies=[imports])
 def leave(db: Db, actor: Actor, now: Now, file_id: UUID) -> Response:
     """Give a preview up; its file is withdrawn."""
     file = policies.preview(db, file_id)
+    sheet_runs.stop(db, file, actor=actor, now=now)
     policies.end_preview(db, file, reason="It was not applied.", actor=actor, now=now)
     return pages.lead_on(f"{HERE}/import", "Everything was left as it is.", tone="calm")
-
-
-def said(done: Plan) -> str:
-    """Say in one line what an import did."""
-    people = f", {done.people:,} {'person' if done.people == 1 else 'people'} added" if done.people else ""
-    left = (
-        f" {done.rejected:,} {'line was' if done.rejected == 1 else 'lines were'} not taken."
-        if done.rejected
-        else ""
-    )
-    return f"{done.name}: {done.new:,} added, {done.changed:,} changed, {done.same:,} stay as they are{people}.{left}"
 
 
 # ---------------------------------------------------------------- one policy
@@ -202,6 +209,27 @@ def _choose(request: Request, *, problem: RecoupError | None = None) -> Response
     )
 
 
+def _kept(db: Session, system: System, body: BinaryIO, *, name: str, actor: str, now: datetime) -> File:
+    kind = importing.media_type(body)
+    store = system.ports.files
+    return policies.keep_preview(db, store, name=name, body=body, media_type=kind, actor=actor, now=now)
+
+
+def _looked(request: Request, found: Look, file: File, *, applying: Run | None) -> Response:
+    """Show what a run saw, or how far it is; and what became of the run that was to apply it."""
+    if found.plan is not None and (applying is None or applying.id < found.run.id):
+        return _preview(request, found.plan, file)
+    return pages.render(
+        request,
+        "claims/policies_looking.html",
+        run=applying if found.plan is not None and applying is not None else found.run,
+        applies=found.plan is not None,
+        is_active=found.is_active or (applying is not None and applying.state in sheet_runs.ACTIVE),
+        file=file,
+        here=HERE,
+    )
+
+
 def _preview(request: Request, plan: Plan, file: File, *, problem: RecoupError | None = None) -> Response:
     return pages.render(
         request,
@@ -216,19 +244,7 @@ def _preview(request: Request, plan: Plan, file: File, *, problem: RecoupError |
     )
 
 
-def _rejected(system: System, read: Read, lines: Iterator[layout.Rejected]) -> BinaryIO:
-    """Write lines into a file of their own, which is gone when it is closed."""
-    header = read.header
-    kept = tempfile.TemporaryFile("w+", encoding="utf-8-sig", newline="", dir=system.home / reading.FOLDER)  # noqa: SIM115
-    writer = csv.writer(kept, lineterminator="\r\n")
-    writer.writerow(["line", "reason", *map(defused, header)])
-    for one in lines:
-        writer.writerow([one.line, one.reason, *map(defused, one.cells)])
-    return cast("BinaryIO", kept.detach())
-
-
 def _portions(body: BinaryIO) -> Iterator[bytes]:
     with body:
-        body.seek(0)
         while portion := body.read(PORTION):
             yield portion

@@ -15,7 +15,7 @@ from recoup.areas.claims.api.common import ClaimId, DocumentId, by
 from recoup.areas.claims.api.own import Sent
 from recoup.areas.claims.documents import kinds
 from recoup.areas.claims.pages import mine, steps
-from recoup.areas.claims.pages.common import HERE, Owner, at_place, person
+from recoup.areas.claims.pages.common import HERE, Owner, at_place, person, shared
 from recoup.areas.claims.queries import document_rows
 from recoup.areas.claims.service import adding, drafts
 from recoup.areas.claims.service.adding import Place
@@ -115,6 +115,9 @@ def remove(
         name=name,
         count=len(document_rows.of_draft(db, draft_id)),
         most_documents=house.value(db, controls.MOST_DOCUMENTS),
+        here=at_place(place),
+        **steps.beside(db, draft_id, me=me, now=now),
+        **shared(),
     )
 
 

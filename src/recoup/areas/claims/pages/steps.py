@@ -19,7 +19,7 @@ from recoup.areas.claims.models import Draft, Policy
 from recoup.areas.claims.pages import shown_mine, typed_in
 from recoup.areas.claims.pages.common import HERE, person, shared
 from recoup.areas.claims.queries import document_rows, draft_rows, policy_rows
-from recoup.areas.claims.service import drafts
+from recoup.areas.claims.service import autofill, drafts
 from recoup.areas.claims.service.adding import Place
 from recoup.core.errors import RecoupError
 from recoup.core.system import Caller, System
@@ -117,6 +117,7 @@ def form(
         "policy": policy,
         "begun": (),
         "documents": document_rows.of_draft(db, draft.id),
+        "readings": autofill.of_draft(db, draft, typed=typed, today=today, now=now),
         "parts": [*parts, *([typed_in.Part("", "")] if telling.one_more or not parts else [])],
         "one_more": telling.one_more,
         "sum": typed_in.sum_of(parts, currency_of(policy)),
@@ -128,6 +129,20 @@ def form(
         "today": today,
         "is_day": _is_day,
         "is_clock": _is_clock,
+    }
+
+
+def beside(db: Session, draft_id: UUID, *, me: Caller, now: datetime) -> dict[str, Any]:
+    """Return what a page that lies open puts in the place of what a draft's documents said so far."""
+    draft = draft_rows.by_id(db, draft_id, owner=person(me))
+    if draft is None:
+        return {}
+    found = autofill.of_draft(db, draft, today=today_of(me, now), now=now)
+    return {
+        "readings": found,
+        "step": "documents",
+        "currency": currency_of(draft_rows.policy_of(db, draft)),
+        "swapped": True,
     }
 
 

@@ -27,6 +27,7 @@ from recoup.areas.claims.api.common import ClaimId, by
 from recoup.areas.claims.documents import kinds
 from recoup.areas.claims.incoming import Announced, Elsewhere, Incoming
 from recoup.areas.claims.models import Document
+from recoup.areas.claims.pages import steps
 from recoup.areas.claims.pages.common import HERE, Owner, at_place, person, shared
 from recoup.areas.claims.queries import document_rows
 from recoup.areas.claims.service import adding
@@ -183,7 +184,7 @@ def _received(
             incoming.settle(system.home, person(me), known, document.id)
         else:
             document = _again(db, place, known.document_id)
-    return _row(request, db, place, document)
+    return _row(request, db, place, document, me=me, now=now)
 
 
 def _read(
@@ -213,7 +214,9 @@ def _again(db: Session, place: Place, document_id: int) -> Document:
     return found
 
 
-def _row(request: Request, db: Session, place: Place, document: Document) -> Response:
+def _row(
+    request: Request, db: Session, place: Place, document: Document, *, me: Caller, now: datetime
+) -> Response:
     there = (
         document_rows.of_draft(db, place.draft_id)
         if place.draft_id is not None
@@ -228,5 +231,6 @@ def _row(request: Request, db: Session, place: Place, document: Document) -> Res
         most_documents=house.value(db, controls.MOST_DOCUMENTS),
         here=at_place(place),
         can_remove=place.draft_id is not None,
+        **(steps.beside(db, place.draft_id, me=me, now=now) if place.draft_id is not None else {}),
         **shared(),
     )

@@ -12,9 +12,9 @@ from sqlalchemy.dialects.postgresql import BIT
 from sqlalchemy.orm import Session
 
 from recoup.areas.claims.models import Claim, Document, DocumentState, Draft, Status
+from recoup.areas.claims.rules.reading import READABLE
 from recoup.office.files.models import File
 
-READABLE = ("pdf", "jpeg", "png")
 UNDECIDED = (Status.PENDING, Status.UNDER_REVIEW)
 _SHOWN = (DocumentState.KEPT, DocumentState.HELD, DocumentState.INFECTED)
 
@@ -80,10 +80,10 @@ def by_id(db: Session, document_id: int, *, for_update: bool = False) -> Documen
     return db.scalars(statement).one_or_none()
 
 
-def unread(db: Session, claim_id: int) -> Sequence[Document]:
-    """Return the documents of a claim that can be read and were not."""
+def unread(db: Session, *, claim_id: int | None = None, draft_id: UUID | None = None) -> Sequence[Document]:
+    """Return the documents of a claim or of a draft that can be read and were not, the oldest first."""
     statement = select(Document).where(
-        Document.claim_id == claim_id,
+        Document.claim_id == claim_id if claim_id is not None else Document.draft_id == draft_id,
         Document.state == DocumentState.KEPT,
         Document.kind.in_(READABLE),
         Document.read_at.is_(None),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from recoup.areas.claims.rules.policies import PolicyRow
 from recoup.core.db import copy_rows
 from recoup.office.files.models import File, WithdrawnFile
+from recoup.office.jobs.models import Run
 
 COMING = "claims_policies_coming"
 """The policies of the sheet as they would stand, each beside the one that stands (``was_…``), for this transaction."""
@@ -218,3 +220,14 @@ def files_of(db: Session, subject: str, *, before: datetime, limit: int = 100) -
     stands = ~select(WithdrawnFile.file_id).where(WithdrawnFile.file_id == File.id).exists()
     statement = select(File).where(File.subject == subject, File.created_at < before, stands)
     return db.scalars(statement.order_by(File.id).limit(limit)).all()
+
+
+def last_run(db: Session, job: str, file_id: UUID, *, applies: bool) -> Run | None:
+    """Return the last run that applies a sheet, or only looks at it."""
+    seen = Run.params["seen"].astext
+    statement = select(Run).where(
+        Run.job == job,
+        Run.params["file"].astext == str(file_id),
+        seen.is_not(None) if applies else seen.is_(None),
+    )
+    return db.scalars(statement.order_by(Run.id.desc()).limit(1)).first()

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, Exists, Text, cast, literal, select, text
 from sqlalchemy.orm import Session
 
 from recoup.areas.claims.rules.past import SOURCE, PastClaim
 from recoup.core.db import copy_rows
+from recoup.office.files.models import File, WithdrawnFile
+from recoup.office.jobs.models import Run, RunState
 
+JOB = "claims.history"
+"""The job that loads them."""
 COMING = "claims_past_coming"
 """The claims of the file, each with what stands of it, for this transaction."""
 _COLUMNS = {
@@ -106,6 +113,15 @@ def counts(db: Session) -> Counts:
     return Counts(*db.execute(text(f"select {outcomes} from {COMING}")).one())
 
 
+def first_coming(db: Session, *, limit: int) -> Sequence[Any]:
+    """Return the first claims that are new or differ from what stands, in the order of their lines."""
+    statement = text(
+        "select line, outcome, claim_type, incident_date, decided_at, status, currency, claim_minor, approved_minor, "
+        f"policy_number from {COMING} where outcome <> 'same' order by line limit :limit"
+    )
+    return db.execute(statement, {"limit": limit}).all()
+
+
 def sums(db: Session) -> dict[str, Sums]:
     """Add up what was claimed and approved, by currency."""
     rows = db.execute(
@@ -115,3 +131,30 @@ def sums(db: Session) -> dict[str, Sums]:
         )
     )
     return {row[0]: Sums(*row[1:]) for row in rows}
+
+
+def is_loaded(db: Session, file_id: UUID) -> bool:
+    """Say whether a run loaded a file of past claims, or is about to."""
+    return db.execute(select(_loads(literal(str(file_id))))).scalar_one()
+
+
+def unloaded_files(db: Session, subject: str, *, before: datetime, limit: int = 100) -> Sequence[File]:
+    """Return files that were kept before an instant, of which nothing was loaded, and that still stand."""
+    withdrawn = select(WithdrawnFile.file_id).where(WithdrawnFile.file_id == File.id).exists()
+    statement = select(File).where(File.subject == subject, File.created_at < before, ~withdrawn)
+    loaded = _loads(cast(File.id, Text))
+    return db.scalars(statement.where(~loaded).order_by(File.id).limit(limit)).all()
+
+
+def _loads(file_id: ColumnElement[str]) -> Exists:
+    """Return the condition that a run loads a file, or did: one that failed did not."""
+    return (
+        select(Run.id)
+        .where(
+            Run.job == JOB,
+            Run.params["file"].astext == file_id,
+            Run.params["dry_run"].as_boolean().is_(False),
+            Run.state.in_([RunState.QUEUED, RunState.RUNNING, RunState.SUCCEEDED]),
+        )
+        .exists()
+    )

@@ -126,6 +126,8 @@ def keep_all(
             "uploaded_at": now,
             "uploaded_by": actor,
             "read_at": None,
+            "reading_until": None,
+            "reader": None,
         }
         kept.append(Document(**values, id=db.execute(_DOCUMENT, values).scalar_one()))
     return kept

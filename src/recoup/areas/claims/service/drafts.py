@@ -12,7 +12,7 @@ from recoup.areas.claims.models import Claim, Document, DocumentState, Draft, Po
 from recoup.areas.claims.queries import document_rows, draft_rows
 from recoup.areas.claims.rules import cover, wording
 from recoup.areas.claims.rules import loss as losses
-from recoup.areas.claims.service import documents, filing
+from recoup.areas.claims.service import documents, filing, proposing
 from recoup.areas.claims.service.documents import Ready
 from recoup.areas.claims.service.moves import By
 from recoup.core.errors import Conflict, Invalid, NotFound
@@ -71,20 +71,23 @@ def type_in(db: Session, draft: Draft, typed: Mapping[str, str], *, now: datetim
 def add_document(
     db: Session, store: BlobStore, draft: Draft, ready: Ready, *, by: By, now: datetime
 ) -> Document:
-    """Keep a document in a draft."""
+    """Keep a document in a draft, and have it read for the one who types."""
     documents.check_room(db, draft.person_id, ready, there=len(document_rows.of_draft(db, draft.id)))
     draft.updated_at = now
-    return documents.keep(
+    kept = documents.keep(
         db, store, ready, person_id=draft.person_id, draft_id=draft.id, actor=by.actor, now=now
     )
+    proposing.queue_draft(db, kept)
+    return kept
 
 
 def remove_document(db: Session, draft: Draft, document_id: int, *, by: By, now: datetime) -> None:
-    """Take a document out of a draft."""
+    """Take a document out of a draft, with what was read in it."""
     document = document_rows.one(db, document_id, draft_id=draft.id, for_update=True)
     if document is None:
         raise NotFound("There is no such document in this draft.")
     documents.withdraw(db, document, reason="Removed before filing.", actor=by.actor, now=now)
+    proposing.forget(db, document.id)
     draft.updated_at = now
     db.flush()
 
@@ -157,5 +160,6 @@ def discard(db: Session, draft: Draft, *, by: By, now: datetime) -> None:
     """Throw a draft away; its documents are withdrawn, and what was typed is gone."""
     for one in document_rows.of_draft(db, draft.id, for_update=True):
         documents.withdraw(db, one, reason="The draft was discarded.", actor=by.actor, now=now)
+        proposing.forget(db, one.id)
     draft.typed, draft.updated_at, draft.discarded_at = {}, now, now
     db.flush()

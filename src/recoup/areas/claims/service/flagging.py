@@ -12,7 +12,7 @@ from recoup.areas.claims import controls
 from recoup.areas.claims.models import Claim, Document, Finding, Flag
 from recoup.areas.claims.queries import claim_rows, document_rows, flag_rows, policy_rows
 from recoup.areas.claims.rules import flags as rules
-from recoup.areas.claims.service import moves, telling
+from recoup.areas.claims.service import moves, proposing, telling
 from recoup.areas.claims.service.moves import By, House
 from recoup.core.errors import Conflict, Invalid, NotFound
 from recoup.core.money import Money
@@ -23,8 +23,6 @@ from recoup.office.journal import service as journal
 LOOK = "claims.look"
 """The task that tells a claimant that a claim was filed, and looks at it for flags."""
 
-READ = "claims.read"
-"""The task that reads a claim's documents."""
 PATIENCE = timedelta(minutes=2)
 """So long after it was filed a claim should have been looked at."""
 MOST_AT_ONCE = 500
@@ -71,8 +69,8 @@ def look(db: Session, claim_id: int, *, house_: House, now: datetime) -> int:
         added = insert(Flag).values(values).on_conflict_do_nothing().returning(Flag.id)
         new += db.execute(added).one_or_none() is not None
     claim.looked_at = now
-    if document_rows.unread(db, claim.id):
-        defer(db, READ, once=f"{READ}:{claim.id}", claim_id=str(claim.id))
+    if document_rows.unread(db, claim_id=claim.id):
+        proposing.queue_claim(db, claim.id)
     _count(db, claim)
     if new:
         for other in _alike(db, documents):

@@ -196,6 +196,17 @@ def apply(
     return found
 
 
+def said(done: Plan) -> str:
+    """Say in one line what an import did."""
+    people = f", {done.people:,} {'person' if done.people == 1 else 'people'} added" if done.people else ""
+    left = (
+        f" {done.rejected:,} {'line was' if done.rejected == 1 else 'lines were'} not taken."
+        if done.rejected
+        else ""
+    )
+    return f"{done.name}: {done.new:,} added, {done.changed:,} changed, {done.same:,} stay as they are{people}.{left}"
+
+
 def keep_preview(
     db: Session, store: BlobStore, *, name: str, body: BinaryIO, media_type: str, actor: str, now: datetime
 ) -> File:

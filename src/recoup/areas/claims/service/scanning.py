@@ -9,10 +9,8 @@ from sqlalchemy.orm import Session
 from recoup.areas.claims.models import DocumentState
 from recoup.areas.claims.queries import claim_rows, document_rows
 from recoup.areas.claims.rules.statuses import OPEN
-from recoup.areas.claims.service import documents, telling
-from recoup.areas.claims.service.flagging import READ
+from recoup.areas.claims.service import documents, proposing, telling
 from recoup.areas.claims.service.moves import House
-from recoup.core.tasks import defer
 
 
 def scanned(db: Session, document_id: int, *, virus: str | None, house_: House, now: datetime) -> None:
@@ -26,7 +24,9 @@ def scanned(db: Session, document_id: int, *, virus: str | None, house_: House, 
     if virus is None:
         documents.released(db, document, now=now)
         if document.claim_id is not None:
-            defer(db, READ, once=f"{READ}:{document.claim_id}", claim_id=str(document.claim_id))
+            proposing.queue_claim(db, document.claim_id)
+        else:
+            proposing.queue_draft(db, document)
         return
     documents.infected(db, document, found=virus, now=now)
     claim = (
