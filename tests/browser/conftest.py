@@ -8,10 +8,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from recoup.core.system import System
 from support.acts import all_done
 from support.browser import browser as started_browser
 from support.browser import context, let_in
+from support.browsing import served, session_of
+from support.claims import CARL, policy_of, populate
+from support.house import MovableClock, opened
+from support.people import Mailbox
+from support.phone import Phone
 from support.portal import Portal, portal_of_a_demo
+from support.postgres import Database
 
 HOURS = 30
 
@@ -43,3 +50,24 @@ def places(portal: Portal, browser: Browser, administrator: Path) -> list[str]:
     done = all_done(profile.new_page(), portal)
     profile.close()
     return done
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture
+def system(database: Database, tmp_path: Path, clock: MovableClock, mailbox: Mailbox) -> Iterator[System]:
+    """A Recoup of this test's own, for what the demo does not show."""
+    with opened(database, tmp_path, clock=clock, channels={"mail": mailbox}) as running:
+        yield running
+
+
+@pytest.fixture
+def phone(system: System, mailbox: Mailbox, browser: Browser) -> Iterator[Phone]:
+    """Carl, who has a policy, with that Recoup in his hand."""
+    ids = populate(system)
+    policy_of(system, ids[CARL], "H-2025-000117")
+    with served(system) as address:
+        yield Phone(address, session_of(system, mailbox, CARL).token, browser)

@@ -3,52 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from recoup.areas.claims.jobs.reading import read_draft_task
 from recoup.areas.claims.models import Claim, Draft, Proposal
 from recoup.core.system import System
 from support.bills import DAY, bill
-from support.browser import Complaints
-from support.browsing import served, session_of
-from support.claims import CARL, policy_of, populate
-from support.house import MovableClock, opened
-from support.people import Mailbox
+from support.browser import PICTURES, WIDER_THAN_THE_SCREEN, Complaints
 from support.phone import Phone
-from support.postgres import Database
 from support.walk import settled
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 MINE = "/desk/my-claims"
-PICTURES = Path(__file__).parents[2] / "var" / "screenshots"
-WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 ONE, TWO = bill("1000.00"), bill("200.00", tongue="us")
-
-
-@pytest.fixture
-def mailbox() -> Mailbox:
-    return Mailbox()
-
-
-@pytest.fixture
-def system(database: Database, tmp_path: Path, clock: MovableClock, mailbox: Mailbox) -> Iterator[System]:
-    with opened(database, tmp_path, clock=clock, channels={"mail": mailbox}) as running:
-        yield running
-
-
-@pytest.fixture
-def phone(system: System, mailbox: Mailbox, browser: Browser) -> Iterator[Phone]:
-    ids = populate(system)
-    policy_of(system, ids[CARL], "H-2025-000117")
-    with served(system) as address:
-        yield Phone(address, session_of(system, mailbox, CARL).token, browser)
 
 
 @pytest.fixture

@@ -17,32 +17,14 @@ from recoup.areas.claims.models import Claim, Policy
 from recoup.core.system import System
 from recoup.office.jobs import execution
 from recoup.office.jobs.models import Run, RunState
-from support.browser import Complaints
+from support.browser import PICTURES, WIDER_THAN_THE_SCREEN, Complaints
 from support.browsing import served, session_of
 from support.claims import ADA, populate
-from support.house import MovableClock, opened
 from support.past_files import written
 from support.people import Mailbox
 from support.phone import Phone
 from support.policy_sheets import csv_of
-from support.postgres import Database
 from support.walk import settled
-
-pytestmark = pytest.mark.xdist_group("browser")
-
-PICTURES = Path(__file__).parents[2] / "var" / "screenshots"
-WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-@pytest.fixture
-def mailbox() -> Mailbox:
-    return Mailbox()
-
-
-@pytest.fixture
-def system(database: Database, tmp_path: Path, clock: MovableClock, mailbox: Mailbox) -> Iterator[System]:
-    with opened(database, tmp_path, clock=clock, channels={"mail": mailbox}) as running:
-        yield running
 
 
 @pytest.fixture

@@ -5,53 +5,29 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import select
 
 from recoup.areas.claims import incoming
 from recoup.areas.claims.models import Claim, Document, Draft
 from recoup.core.system import System
 from recoup.office.outbox import handover
-from support.browser import Complaints
-from support.browsing import served, session_of
-from support.claims import CARL, REA, looked_at, pdf, picture, policy_of, populate
-from support.house import MovableClock, opened
+from support.browser import PICTURES, WIDER_THAN_THE_SCREEN, Complaints
+from support.browsing import session_of
+from support.claims import CARL, REA, looked_at, pdf, picture
 from support.people import Mailbox
 from support.phone import Phone
-from support.postgres import Database
 from support.walk import settled
 
 expect.set_options(timeout=60_000)
 
 MINE = "/desk/my-claims"
-PICTURES = Path(__file__).parents[2] / "var" / "screenshots"
 NO_NETWORK = re.compile("ERR_INTERNET_DISCONNECTED|ERR_NETWORK|ERR_CONNECTION|ERR_FAILED")
-WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-@pytest.fixture
-def mailbox() -> Mailbox:
-    return Mailbox()
-
-
-@pytest.fixture
-def system(database: Database, tmp_path: Path, clock: MovableClock, mailbox: Mailbox) -> Iterator[System]:
-    with opened(database, tmp_path, clock=clock, channels={"mail": mailbox}) as running:
-        yield running
-
-
-@pytest.fixture
-def phone(system: System, mailbox: Mailbox, browser: Browser) -> Iterator[Phone]:
-    ids = populate(system)
-    policy_of(system, ids[CARL], "H-2025-000117")
-    with served(system) as address:
-        yield Phone(address, session_of(system, mailbox, CARL).token, browser)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import product
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -14,29 +13,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from recoup.core.system import System
-from support.browser import DESK, PHONE, Complaints, Theme, context
+from support.browser import DESK, PHONE, WIDER_THAN_THE_SCREEN, Complaints, Theme, context
 from support.browsing import served, session_of
 from support.claim_rows import written
 from support.claims import CARL, REA, claims_api, file_claim, policy_of, populate, stored
-from support.house import MovableClock, opened
 from support.people import Mailbox
-from support.postgres import Database
 from support.walk import settled
 
 QUEUE = "/desk/claims"
 HOUR = timedelta(hours=1)
-WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-@pytest.fixture
-def mailbox() -> Mailbox:
-    return Mailbox()
-
-
-@pytest.fixture
-def system(database: Database, tmp_path: Path, clock: MovableClock, mailbox: Mailbox) -> Iterator[System]:
-    with opened(database, tmp_path, clock=clock, channels={"mail": mailbox}) as running:
-        yield running
 
 
 @pytest.fixture

@@ -13,11 +13,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from support.browser import DESK, PHONE, Complaints, Theme, context
+from support.browser import DESK, PHONE, PICTURES, WIDER_THAN_THE_SCREEN, Complaints, Theme, context
 from support.portal import Portal
 from support.walk import name_of, routes, settled, walk
 
-PICTURES = Path(__file__).parents[2] / "var" / "screenshots"
 BEFORE_THE_DOOR = re.compile(r"^/desk/(sign-in|welcome)")
 OF_CUSTOMERS = re.compile(r"^/desk/(my-claims|my-policies|claims-documents)(/|$)")
 """An administrator has no claims of their own; test_claims_filing.py looks at these pages as a customer."""
@@ -40,7 +39,6 @@ RULES: Mapping[Theme, dict[str, Any] | None] = {
     "dark": {"runOnly": ["color-contrast", "link-in-text-block"]},
 }
 """Of axe, what is looked at: all, and in the dark what colours can change."""
-WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture

@@ -25,6 +25,9 @@ QUIET = [
 
 Theme = Literal["light", "dark"]
 DESK, PHONE = (1360, 900), (390, 844)
+PICTURES = Path(__file__).parents[2] / "var" / "screenshots"
+WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+"""By how many pixels a page has to be scrolled sideways, as a browser tells it."""
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -103,6 +103,17 @@ class Client:
                 f"The connection to {where.who} broke ({type(error).__name__}); it may have taken {where.what}.",
                 answer={"error": type(error).__name__},
             ) from error
+
+    def turned_away(self, reply: wire.Reply, answer: dict[str, Any], *, now: datetime) -> Refused | None:
+        """Say that the far side is busy, or at another address now; None where it is neither."""
+        who, status = self.address.named, reply.status
+        if status in BUSY:
+            wait = wire.retry_after(reply.headers, now)
+            return Refused(f"{who} is too busy ({status}).", permanent=False, retry_after=wait, answer=answer)
+        if status in MOVED:
+            reason = f"{who} is not at its address: it answered {status}, which points elsewhere and is not followed."
+            return Refused(reason, permanent=True, answer=answer)
+        return None
 
     def evidence(self, reply: wire.Reply) -> tuple[str, dict[str, Any]]:
         """Return what an answer says without secrets, whole and as it is kept."""

@@ -16,7 +16,7 @@ import httpx2
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from recoup.adapters import web_push_sealing, wire
-from recoup.adapters.secret_address import BUSY, MOVED, Client, SecretAddress, Ways
+from recoup.adapters.secret_address import Client, SecretAddress, Ways
 from recoup.core.clock import Clock
 from recoup.core.ports import ChannelDown, Handover, Parcel, Receipt, Refused, Unknown
 from recoup.core.push import GONE, KNOWN_HOSTS, VapidKeys, endpoint_trouble, from_base64url, keys_trouble
@@ -175,12 +175,8 @@ class _Handover:
                 "if it is right, notices have to be switched off and on again in that browser."
             )
             return Refused(reason, permanent=True, answer=answer)
-        if status in BUSY:
-            wait = wire.retry_after(reply.headers, self._now())
-            return Refused(f"{who} is too busy ({status}).", permanent=False, retry_after=wait, answer=answer)
-        if status in MOVED:
-            reason = f"{who} is not at its address: it answered {status}, which points elsewhere and is not followed."
-            return Refused(reason, permanent=True, answer=answer)
+        if turned_away := self._client.turned_away(reply, answer, now=self._now()):
+            return turned_away
         if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return Refused(f"{told}.", permanent=True, answer=answer)
         if reply.flaw:

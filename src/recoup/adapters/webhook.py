@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from recoup.adapters import wire
-from recoup.adapters.secret_address import BUSY, MOVED, Client, SecretAddress, Ways
+from recoup.adapters.secret_address import Client, SecretAddress, Ways
 from recoup.core.clock import Clock
 from recoup.core.ports import Handover, Parcel, Receipt, Refused, Unknown
 
@@ -107,12 +107,8 @@ class _Handover:
 
     def _failure(self, reply: wire.Reply, said: str, answer: dict[str, Any]) -> Refused | Unknown:
         status, who = reply.status, self._client.address.named
-        if status in BUSY:
-            wait = wire.retry_after(reply.headers, self._now())
-            return Refused(f"{who} is too busy ({status}).", permanent=False, retry_after=wait, answer=answer)
-        if status in MOVED:
-            reason = f"{who} is not at its address: it answered {status}, which points elsewhere and is not followed."
-            return Refused(reason, permanent=True, answer=answer)
+        if turned_away := self._client.turned_away(reply, answer, now=self._now()):
+            return turned_away
         if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return Refused(f"{who} answered {_in_words(status, said)}.", permanent=True, answer=answer)
         if reply.flaw:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlencode
@@ -17,12 +17,13 @@ from recoup.areas.claims.models import Claim, Document, DocumentState
 from recoup.areas.claims.queries import claim_rows, document_rows, flag_rows
 from recoup.areas.claims.schemas import ClaimInFull, ClaimShown, LineShown, PaymentShown, WaitingShown
 from recoup.areas.claims.service.moves import By, House
-from recoup.core.errors import Forbidden, Invalid
+from recoup.core.errors import BadRequest, Forbidden, Invalid
 from recoup.core.system import Caller, System
 from recoup.office.controls import service as house
 from recoup.office.files import queries as file_rows
 from recoup.office.files import service as files
 from recoup.web.paging import MOST_ROWS
+from recoup.web.uploads import Form, Upload
 
 VERSION_DIGITS = 10
 
@@ -115,6 +116,15 @@ def links(db: Session, system: System, documents: Sequence[Document], *, now: da
         url = files.link(system.ports.files, secret, file, expires_in=lives, now=now)
         found[ready[file.id]] = f"{address}{url}" if url.startswith("/") else url
     return found
+
+
+def sheet_of(sent: Form, *, fields: Collection[str]) -> Upload:
+    """Return the file of an import; raise Invalid for a field that none has, BadRequest where the file is missing."""
+    if unknown := sorted(set(sent.fields) - set(fields)):
+        raise Invalid(f"An import has no field {unknown[0][:60]!r}.")
+    if not sent.files:
+        raise BadRequest("There is no file.", fix="Send it as file.")
+    return sent.files[0]
 
 
 def next_page(path: str, cursor: str | None, **query: object) -> dict[str, str]:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from recoup.areas.claims import history
+from recoup.areas.claims.api.common import sheet_of
 from recoup.areas.claims.jobs.past import LAYOUTS, MAY
-from recoup.core.errors import BadRequest, Invalid
 from recoup.office.files import rules as file_rules
 from recoup.office.jobs.schemas import RunShown
 from recoup.web import exact, uploads
@@ -75,12 +75,8 @@ def bring_in(
     dry_run: Annotated[bool, Query(description="Say what would be loaded, and load nothing.")] = False,
 ) -> Response:
     """Queue a run that loads claims decided elsewhere; `/runs/{id}` says how far it is and what came of it."""
-    if unknown := sorted(set(sent.fields) - {"layout"}):
-        raise Invalid(f"An import has no field {unknown[0][:60]!r}.")
-    if not sent.files:
-        raise BadRequest("There is no file.", fix="Send it as file.")
     layout = history.layout_of(sent.fields.get("layout", ""))
-    upload = sent.files[0]
+    upload = sheet_of(sent, fields=["layout"])
     with upload.path.open("rb") as body:
         name = file_rules.clean_name(upload.name)
         file = history.keep(db, system.ports.files, body=body, name=name, actor=actor, now=now)

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from recoup.areas.claims import importing
-from recoup.areas.claims.api.common import After, PageSize, next_page, today_of
+from recoup.areas.claims.api.common import After, PageSize, next_page, sheet_of, today_of
 from recoup.areas.claims.models import PolicyKind, PolicyStatus
 from recoup.areas.claims.policy_schemas import ImportShown, PolicyHeld
 from recoup.areas.claims.queries import policy_sheets
 from recoup.areas.claims.service import policies
 from recoup.areas.claims.sheets.child import LARGEST
-from recoup.core.errors import BadRequest, Invalid
+from recoup.core.errors import Invalid
 from recoup.core.system import Caller
 from recoup.office.files import rules as file_rules
 from recoup.web import exact, uploads
@@ -106,11 +106,7 @@ def bring_in(
     dry_run: Annotated[bool, Query(description="Say what would change, and change nothing.")] = False,
 ) -> Response:
     """Add and change policies as a sheet says; lines that are none are told, and the others are taken."""
-    if unknown := sorted(set(sent.fields) - {"apply"}):
-        raise Invalid(f"An import has no field {unknown[0][:60]!r}.")
-    if not sent.files:
-        raise BadRequest("There is no file.", fix="Send it as file.")
-    upload = sent.files[0]
+    upload = sheet_of(sent, fields=["apply"])
     name = file_rules.clean_name(upload.name)
     with upload.path.open("rb") as body, importing.sheet(system, db, body, name=name) as read:
         if dry_run:
