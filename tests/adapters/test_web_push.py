@@ -436,6 +436,7 @@ POINT = from_base64url(KEYS.public)
         (KEYS.public, to_base64url(bytes(15))),
         (KEYS.public, "a"),
     ],
+    ids=["none", "no base64", "short", "off the curve", "compressed", "no auth", "short auth", "half a byte"],
 )
 def test_keys_that_are_no_browsers_are_refused_for_good(
     service: PushServiceStandIn, channel: PushChannel, browser: Subscription, p256dh: str, auth: str

@@ -319,6 +319,10 @@ class DocumentExaminer(Protocol):
 class Scanner(Protocol):
     """A virus scanner."""
 
+    def ping(self) -> None:
+        """Return when it answers; raise Unavailable when it does not."""
+        ...
+
     def scan(self, body: BinaryIO) -> str | None:
         """Return the name of what was found in the bytes, or None; raise Unavailable when it does not answer."""
         ...

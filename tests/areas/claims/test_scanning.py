@@ -122,6 +122,9 @@ def test_a_held_document_that_turns_out_bad_is_withdrawn_and_its_claimant_told(
 class _Finds:
     """A scanner that finds something in everything."""
 
+    def ping(self) -> None:
+        raise NotImplementedError
+
     def scan(self, body: object) -> str | None:
         assert body is not None
         return "Win.Test.Bad"

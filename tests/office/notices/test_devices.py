@@ -94,6 +94,7 @@ def test_no_other_address_is_ever_asked_or_shown(endpoint: str) -> None:
         (KEYS.public, to_base64url(bytes(15))),
         (KEYS.public, to_base64url(bytes(17))),
     ],
+    ids=["none", "short", "no point", "off the curve", "no base64", "no auth", "short auth", "long auth"],
 )
 def test_keys_that_are_no_browsers_are_refused(p256dh: str, auth: str) -> None:
     with pytest.raises(Invalid, match="keys"):

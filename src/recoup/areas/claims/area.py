@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recoup.areas.claims import desk, history, incoming, lists, policy_lists, told
+from recoup.areas.claims import desk, health, history, incoming, lists, policy_lists, told
 from recoup.areas.claims.controls import CONTROLS
 from recoup.areas.claims.jobs import scanning
 from recoup.areas.claims.jobs.bringing_in import SHEETS
@@ -23,6 +23,8 @@ AREA = Area(
     name="claims",
     settings={"claims": ClaimsSettings},
     jobs=(SCAN, ESTIMATE, HISTORY, SHEETS),
+    checks=(health.standing,),
+    probes=(health.scanner,),
     controls=CONTROLS,
     deliveries=(DELIVERIES,),
     mails=MAILS,
