@@ -24,8 +24,6 @@ from support.postgres import Database
 from support.push_browser import CLICKED, Delivery, shown, subscribing
 from support.push_page import NEW, PATH, PushPage, push_page
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 NOTICE = {
     "title": "Claim CLM-2025-000042",
     "text": "We approved 1,250.50 EUR: ä.",

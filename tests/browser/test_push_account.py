@@ -27,8 +27,6 @@ from support.postgres import Database
 from support.push_browser import Delivery, shown, subscribing
 from support.walk import settled
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 ON, OFF = "Tell this browser", "Stop telling this browser"
 ENVIRON = {"RECOUP_NOTICES_PUSH_CONTACT": "mailto:ops@example.com", "RECOUP_NOTICES_PUSH_HOSTS": "127.0.0.1"}
 ACCOUNT = "/desk/account"
