@@ -146,11 +146,13 @@ def test_without_settings_nothing_is_offered_and_an_administrator_reads_where_to
     plain: httpx2.Client,
 ) -> None:
     page = plain.get(ACCOUNT, headers=as_(CARL)).text
-    assert "SMS are not set up here." in page
-    assert "Notices to browsers are not set up here." in page
+    assert 'id="notices"' not in page
     assert "data-push" not in page
-    assert "[notices]" not in page
-    assert "[notices]" in plain.get(ACCOUNT, headers=as_(ADA)).text
+    told = plain.get(ACCOUNT, headers=as_(ADA)).text
+    assert "SMS are not set up here." in told
+    assert "Notices to browsers are not set up here." in told
+    assert "[notices]" in told
+    assert "data-push" not in told
     assert post(plain, f"{NOTICES}/number", number=CARLS).status_code == 422
     assert plain.get("/notices/mine", headers=as_(CARL)).json()["sms_offered"] is False
 
