@@ -135,13 +135,13 @@ def test_past_the_bound_nothing_is_written_and_a_person_is_asked(
 ) -> None:
     with system.sessions.begin() as db:
         controls.change(db, MOST_EXPORT_ROWS, 1_000, expected_version=0, actor="test", now=system.clock())
-    note(system, *(f"a/b/{number}" for number in range(1_001)))
+    note(system, *(f"a/b/{number // 100}/{number}" for number in range(1_001)))
     run = worked(asked(client, query="subject=a%2Fb"))
     assert run.needs_person
     assert "more than 1,000 rows" in run.summary
     with system.sessions.begin() as db:
         assert queries.artifacts(db, run.id) == []
-    assert worked(asked(client, query="subject=a%2Fb%2F9")).counts == {"rows": 111}
+    assert worked(asked(client, query="subject=a%2Fb%2F9")).counts == {"rows": 100}
     assert list((system.home / "exports").iterdir()) == []
 
 

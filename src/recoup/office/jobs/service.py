@@ -47,11 +47,13 @@ def set_up(db: Session, jobs: Mapping[str, Job], *, tell: Sequence[str] = (), no
 
     ``tell``: who hears of failures until somebody says otherwise.
     """
-    for job in jobs.values():
-        if queries.job(db, job.name) is not None:
-            continue
-        db.add(JobRow(name=job.name, paused=False, notify_success=[], notify_failure=list(tell)))
-        db.flush()
+    there = set(queries.job_names(db))
+    new = [job for job in jobs.values() if job.name not in there]
+    db.add_all(
+        JobRow(name=job.name, paused=False, notify_success=[], notify_failure=list(tell)) for job in new
+    )
+    db.flush()
+    for job in new:
         if job.schedule is not None:
             db.add(
                 Schedule(
