@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recoup import app
-from recoup.entry.server import server_of
+from recoup.entry.server import serve
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def main() -> None:
     with app.running(settings) as system:
         if "plain" in sys.argv:
             system = replace(system, ports=replace(system.ports, documents=Copier()))  # noqa: PLW2901 - the one that is served
-        server_of(system).run(sockets=[socket.socket(fileno=int(sys.argv[2]))])
+        serve(system, socket.socket(fileno=int(sys.argv[2])))
 
 
 if __name__ == "__main__":

@@ -235,14 +235,18 @@ def steady(where: tuple[str, int], path: str, headers: dict[str, str]) -> list[f
     def ask() -> None:
         connection = http.client.HTTPConnection(*where, timeout=30)
         once(connection, path, headers)
+        ready.wait()
         while (at := due.get()) is not None:
             once(connection, path, headers)
             times.append((time.perf_counter() - at) * 1000)
 
+    ready = threading.Barrier(
+        CONNECTIONS + 1
+    )  # each connection has asked once: what is made at first is made
     threads = [threading.Thread(target=ask) for _ in range(CONNECTIONS)]
     for thread in threads:
         thread.start()
-    time.sleep(0.5)
+    ready.wait()
     start = time.perf_counter()
     for number in range(int(RATE * RATE_SECONDS)):
         at = start + number / RATE
