@@ -116,6 +116,14 @@ def test_a_claim_is_reviewed_approved_paid_and_completed(
     ]
 
 
+@pytest.mark.parametrize("word", ["paid", "", "Approved", "approved ", "x" * 5_000])
+def test_a_word_that_is_no_status_is_a_bad_request(
+    client: httpx2.Client, claim: dict[str, Any], word: str
+) -> None:
+    answer = move(client, claim, word)
+    assert (answer.status_code, "under_review" in answer.json()["detail"]) == (400, True)
+
+
 @pytest.mark.parametrize(("who", "status"), [(CARL, 403), (DORA, 404), (ANA, 403)])
 def test_only_reviewers_move_claims(
     system: System, client: httpx2.Client, claim: dict[str, Any], who: str, status: int

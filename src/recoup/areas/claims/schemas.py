@@ -320,9 +320,9 @@ class LineAsked(Asked):
 
 
 class StatusAsked(Asked):
-    """A move of a claim."""
+    """A move of a claim. A word that is no status is answered with 400, as the contract has it (4.1)."""
 
-    status: Status
+    status: Annotated[str, Field(json_schema_extra={"enum": [one.value for one in Status]})]
     status_notes: NoteText | None = None
     approved_amount: AmountAsked | None = None
     reason_code: Reason | None = None

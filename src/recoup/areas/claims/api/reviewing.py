@@ -40,7 +40,7 @@ from recoup.areas.claims.schemas import (
 )
 from recoup.areas.claims.service import assigning, deciding, flagging, moves, payments
 from recoup.areas.claims.service.moves import Move, Moved
-from recoup.core.errors import Forbidden
+from recoup.core.errors import BadRequest, Forbidden
 from recoup.core.system import Caller, System
 from recoup.web import exact
 from recoup.web.auth import SignedIn, may
@@ -191,8 +191,10 @@ def resolve_flag(
 
 
 def _move(claim: Claim, asked: StatusAsked, if_match: str | None) -> Move:
+    if asked.status not in set(Status):
+        raise BadRequest("This is no status.", fix=f"Give one of {', '.join(Status)}.")
     return Move(
-        asked.status,
+        Status(asked.status),
         clean(asked.status_notes or "", what="The notes", longest=LONGEST_NOTES),
         asked.reason_code or "",
         _minor(asked.approved_amount, claim) if asked.approved_amount is not None else None,
